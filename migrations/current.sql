@@ -127,3 +127,12 @@ where jsonb_path_exists(l.content, '$.tabs[*] ? (@.id == "overview" && @.name ==
 --!include metadata/export_runs.sql
 --!include core/exports/run.sql
 --!include core/exports/files.sql
+
+-- Imports that are taken back, wherever that is asked.
+alter table core.imports add column if not exists turned_by text;
+comment on column core.imports.turned_by is 'The request that last took the import back, or took that back; null before the first.';
+drop function if exists core.note_import_reverted(uuid, boolean);
+--!include engine/past/revert.sql
+--!include core/imports/start.sql
+--!include core/imports/list.sql
+--!include engine/past/revert_plan.sql

@@ -11,10 +11,13 @@ const ROUNDS = 15;
 const AT_MOST_MS = 10;
 
 /** Pages as the API asks for them: what is empty last, then by id, which goes as the first of the order does. */
-const page = (table: string, where: string, order: string): string =>
-  `select id, name, size, stage, due_at, created_at from ${table} ${where && `where ${where}`} order by ${order} limit 51`;
+const page = (table: string, count: number, where: string | ((count: number) => string), order: string): string => {
+  const asked = typeof where === 'string' ? where : where(count);
+  return `select id, name, size, stage, due_at, created_at from ${table} ${asked && `where ${asked}`} order by ${order} limit 51`;
+};
 
-const QUESTIONS: Readonly<Record<string, [where: string, order: string]>> = {
+/** Ranges are as wide as it takes to find equally many. */
+const QUESTIONS: Readonly<Record<string, [where: string | ((count: number) => string), order: string]>> = {
   'by creation, newest first': ['', 'created_at desc, id desc'],
   'by creation, oldest first': ['', 'created_at, id'],
   'a text, rising': ['', 'name is null, name, id'],
@@ -25,9 +28,10 @@ const QUESTIONS: Readonly<Record<string, [where: string, order: string]>> = {
   'an option, falling': ['', '(stage is not null) desc, stage desc, id desc'],
   'one option of five': [`stage = 'NEW'`, 'created_at desc, id desc'],
   'one text': [`name = 'thing 5000'`, 'created_at desc, id desc'],
-  'a range of numbers': [`size between 2000 and 2010`, 'created_at desc, id desc'],
-  'what was due in an hour': [
-    `due_at >= '2026-03-01 10:00Z' and due_at < '2026-03-01 11:00Z'`,
+  'a range of numbers': [(count) => `size between 2000 and ${2000 + (10 * MANY) / count}`, 'created_at desc, id desc'],
+  'what was due in some hours': [
+    (count) =>
+      `due_at >= '2026-03-01 10:00Z' and due_at < timestamptz '2026-03-01 10:00Z' + ${MANY / count} * interval '1 hour'`,
     'created_at desc, id desc',
   ],
 };
@@ -49,8 +53,8 @@ export const listMillion: Bench = {
       for (const [question, [where, order]] of Object.entries(QUESTIONS)) {
         const { ratio, subject, reference } = await alternate(
           ROUNDS,
-          ask(page('million_things', where, order), `many ${question}`),
-          ask(page('few_things', where, order), `few ${question}`),
+          ask(page('million_things', MANY, where, order), `many ${question}`),
+          ask(page('few_things', FEW, where, order), `few ${question}`),
         );
         found.push({ question, ratio, many: subject, few: reference });
       }

@@ -1,4 +1,5 @@
-import type { Express, Request } from 'express';
+import { randomUUID } from 'node:crypto';
+import type { Express, Request, Response } from 'express';
 import { withIdentity } from '../../db/pool.ts';
 import { EncodingDetector } from '../../db/records/files/encoding.ts';
 import { csvLine } from '../../db/records/files/line.ts';
@@ -195,19 +196,22 @@ export function installImports(app: Express, parts: ImportParts): void {
     uploadedFile(pool, { id, name: fileName, size: 0, kind: 'REJECTS' }).open().pipe(response);
   }); // prettier-ignore
 
-  app.post('/imports/:id/undo', async (request, response) => {
+  // Without the limit of time of a request of the API: taking back a million records takes minutes.
+  const turn = async (request: Request, response: Response, isUndo: boolean) => {
     const identity = await importer(parts, request, response);
-    const { id } = await ownImport(parts, identity, request.params.id);
+    const { revertedAt, lastRequest } = await ownImport(parts, identity, request.params.id);
     const { onConflict = 'REFUSE' } = partsOf(await readJson(request), ['onConflict']);
-    // The changes of an import bear its id, as those of a request do; so does what takes them back.
-    const result = await withIdentity(pool, { ...identity, source: 'MANUAL', requestId: `undo:${id}` }, async (client) => {
+    if (isUndo === (revertedAt !== null))
+      throw new RequestError('INVALID_REQUEST', { message: isUndo ? 'The import was undone already.' : 'The import is not undone.' });
+    const result = await withIdentity(pool, { ...identity, source: 'MANUAL', requestId: randomUUID() }, async (client) => {
       await client.query('set local statement_timeout = 0');
-      const { rows } = await client.query('select revert(request_id => $1, on_conflict => $2) as result', [id, onConflict]);
+      const { rows } = await client.query('select revert(request_id => $1, on_conflict => $2) as result', [lastRequest, onConflict]);
       return rows[0].result;
     });
-    await pool.query('select core.note_import_reverted($1, true)', [id]);
     response.json(result);
-  }); // prettier-ignore
+  }; // prettier-ignore
+  app.post('/imports/:id/undo', (request, response) => turn(request, response, true));
+  app.post('/imports/:id/redo', (request, response) => turn(request, response, false));
 }
 
 const isFix = (fix: unknown): boolean => {

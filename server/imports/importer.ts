@@ -23,6 +23,9 @@ export interface KnownImport {
   isFileKept: boolean;
   hasRejectsFile: boolean;
   memberId: string;
+  revertedAt: string | null;
+  /** The request that did, took back or did again what it did. */
+  lastRequest: string;
 }
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;

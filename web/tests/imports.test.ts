@@ -46,12 +46,15 @@ const file = (name: string, content: string | Buffer): string => {
   return path;
 };
 const choose = (path: string) => page.locator('input[type=file]').setInputFiles(path);
-const count = async (table: string, where: string): Promise<number> => {
+const schema = async (): Promise<string> => {
   const { rows } = await database.admin.query<{ schema: string }>(
     'select schema_name as schema from core.workspaces limit 1',
   );
+  return rows[0]!.schema;
+};
+const count = async (table: string, where: string): Promise<number> => {
   const found = await database.admin.query<{ n: number }>(
-    `select count(*)::int as n from ${rows[0]!.schema}.${table} where ${where}`,
+    `select count(*)::int as n from ${await schema()}.${table} where ${where}`,
   );
   return found.rows[0]!.n;
 };
@@ -106,6 +109,53 @@ test('a file is mapped, checked, mended, imported and taken back', async () => {
   await page.getByText(/^Undone /).waitFor();
   expect(await count('people', `name_last_name = 'Imported'`)).toBe(0);
   expect(await count('companies', `name = 'Brand-new Ltd'`)).toBe(0);
+}); // prettier-ignore
+
+test('an import that has ended is undone and done again by keys, and by the message of its end, also elsewhere', async () => {
+  const bring = async (name: string) => {
+    await page.goto(`${address}/objects/people/import`);
+    await choose(file(name, 'First name,Last name\nAnn,Quick\nBen,Quick\n'));
+    await page.getByRole('button', { name: 'Import without checking' }).click();
+    await page.getByText(`2 people imported from ${name}`).waitFor();
+  };
+  const there = () => count('people', `name_last_name = 'Quick'`);
+  await bring('quick.csv');
+  await page.getByText('quick.csv is imported: 2 people').waitFor();
+  await page.getByRole('heading', { name: 'Import people' }).click();
+  await page.keyboard.press('Control+z');
+  await page.getByText('Undone: Import of quick.csv.').waitFor();
+  // The page of the import says so, too.
+  await page.getByText(/^Undone \d/).waitFor();
+  expect(await there()).toBe(0);
+  await page.keyboard.press('Control+Shift+z');
+  await page.getByText('Done again: Import of quick.csv.').waitFor();
+  await page.getByText('2 people imported from quick.csv').waitFor();
+  expect(await there()).toBe(2);
+  await page.keyboard.press('Control+z');
+  await page.getByText(/^Undone \d/).waitFor();
+  expect(await there()).toBe(0);
+
+  // While it runs one may go elsewhere.
+  await page.goto(`${address}/objects/people/import`);
+  await choose(file('later.csv', 'First name,Last name\nAnn,Quick\nBen,Quick\n'));
+  await page.getByRole('button', { name: 'Import without checking' }).click();
+  await page.getByRole('link', { name: 'Companies' }).first().click();
+  const message = page.getByRole('alert').filter({ hasText: 'later.csv is imported: 2 people' });
+  await message.waitFor();
+  expect(await there()).toBe(2);
+  // What somebody has changed since is not lost unasked.
+  await database.admin.query(
+    `update ${await schema()}.people set city = 'Bonn' where name_last_name = 'Quick' and name_first_name = 'Ann'`,
+  );
+  await message.getByRole('button', { name: 'Undo' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Undo: Import of later.csv' });
+  await dialog.getByText(/was changed since/).waitFor();
+  await expectAccessible(page);
+  await dialog.getByRole('button', { name: 'Leave these out' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  expect(await there()).toBe(1);
+  await page.goto(`${address}/settings/imports`);
+  await page.getByRole('row', { name: /later\.csv/ }).getByText('Undone').waitFor();
 }); // prettier-ignore
 
 test('values of a workbook are given a meaning, rows that match are updated, and what was rejected is a file', async () => {

@@ -1,7 +1,7 @@
 import { Button, Skeleton, Stepper } from '@mantine/core';
 import { IconChevronRight, IconFileImport } from '@tabler/icons-react';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Forbidden, Message } from '../app/Message.tsx';
 import { usePhone } from '../app/phone.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
@@ -15,12 +15,14 @@ import settings from '../settings/settings.module.css';
 import { PlanDialog } from '../settings/PlanDialog.tsx';
 import { CheckStep } from './CheckStep.tsx';
 import { FileStep } from './FileStep.tsx';
+import { followImport } from './followImport.ts';
 import { discardImport, isRunning, type Import } from './imports.ts';
 import classes from './imports.module.css';
 import { MapStep } from './MapStep.tsx';
 import { ProgressPanel } from './ProgressPanel.tsx';
 import { ReportStep } from './ReportStep.tsx';
 import { useImport } from './useImport.ts';
+import { useUndo } from '../undo/undo.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
 
@@ -77,8 +79,16 @@ function ImportOf({ object }: { object: ModelObject }) {
   };
   const started = async () => {
     setMapping(false);
+    if (id !== null) void followImport(id, object);
     await again();
   };
+  const runningId = found && isRunning(found) && !found.isDryRun ? found.id : null;
+  useEffect(() => {
+    if (runningId !== null) void followImport(runningId, object);
+  }, [runningId, object]);
+  // It may have been taken back from the keyboard.
+  const { done, undone } = useUndo();
+  useEffect(() => void again(), [done, undone, again]);
   const step = stepOf(found, isMapping);
   const label = object.labelPlural;
 

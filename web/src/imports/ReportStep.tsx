@@ -1,16 +1,15 @@
-import { countText } from '../model/formats.ts';
 import { Alert, Button } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconArrowBackUp, IconDownload } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { toFailure } from '../api/failure.ts';
 import type { ModelObject } from '../model/types.ts';
 import { formatInstant } from '../model/dates.ts';
-import { announceDone, announceFailure } from '../records/announce.tsx';
+import { undoStep } from '../undo/undo.ts';
 import { Figures } from './Figures.tsx';
+import { undoneAs } from './followImport.ts';
 import { objectCount } from './importText.ts';
-import { rejectsAddress, undoImport, type Import } from './imports.ts';
+import { countOf, rejectsAddress, type Import } from './imports.ts';
 import classes from './imports.module.css';
 import { ProblemList } from './ProblemList.tsx';
 import { t } from '../language/t.ts';
@@ -30,36 +29,19 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
   const [busy, setBusy] = useState(false);
   const { result, failure, status } = found;
 
-  const takeBack = async (onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') => {
+  const takeBack = async () => {
     setBusy(true);
-    try {
-      const { reverted, skipped } = await undoImport(found.id, onConflict);
-      const done = t('{reverted} records are as they were before the import.', { reverted: countText(reverted) });
-      const left = t('{skipped} stay as others have made them.', { skipped: countText(skipped) });
-      announceDone(skipped > 0 ? `${done} ${left}` : done);
-      await onChanged();
-    } catch (cause) {
-      const failed = toFailure(cause);
-      if (failed.code === 'RV199') askConflict(failed.message);
-      else announceFailure(t('The import was not undone'), cause);
-    } finally {
-      setBusy(false);
-    }
+    await undoStep(undoneAs(found));
+    await onChanged();
+    setBusy(false);
   };
-  const askConflict = (message: string) =>
-    modals.openConfirmModal({
-      title: t('Others have changed some of these records since'),
-      children: t('{message} You can leave those out, and undo the rest.', { message }),
-      labels: { confirm: t('Undo the rest'), cancel: t('Undo nothing') },
-      onConfirm: () => void takeBack('SKIP'),
-    });
   const ask = () =>
     modals.openConfirmModal({
       title: t('Undo the whole import?'),
       children: t('What it created goes to the trash, and what it changed is as it was before. This can be undone, too.'),
       labels: { confirm: t('Undo the import'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
-      onConfirm: () => void takeBack('REFUSE'),
+      onConfirm: () => void takeBack(),
     });
 
   if (status === 'FAILED' || status === 'CANCELLED')
@@ -76,7 +58,7 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
       </>
     );
   if (!result) return null;
-  const changed = result.created + result.updated;
+  const changed = countOf(found);
   return (
     <>
       <Alert

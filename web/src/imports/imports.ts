@@ -60,6 +60,8 @@ export interface Import {
   startedAt: string | null;
   finishedAt: string | null;
   revertedAt: string | null;
+  /** The request that did, took back or did again what it did. */
+  lastRequest: string;
   isFileKept: boolean;
   wantsCancel: boolean;
   hasRejectsFile: boolean;
@@ -111,6 +113,9 @@ export interface Problem {
 
 export const isRunning = ({ status }: Import): boolean => status === 'WAITING' || status === 'RUNNING';
 
+/** How many records it created or changed. */
+export const countOf = ({ result }: Import): number => (result ? result.created + result.updated : 0);
+
 export const findImport = (id: string): Promise<Import> => fetchJson(`/imports/${id}`);
 
 export const listImports = async (before: string | null): Promise<Import[]> =>
@@ -140,8 +145,8 @@ export const findProblems = async (id: string, kind: string | null, after: numbe
 export const mendCell = (id: string, line: number, cell: number, value: string) =>
   fetchJson(`/imports/${id}/fixes`, { fixes: [{ line, cell, value }] });
 
-export const undoImport = (id: string, onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE'): Promise<{ reverted: number; skipped: number }> =>
-  fetchJson(`/imports/${id}/undo`, { onConflict }); // prettier-ignore
+/** Takes back what an import did, or does it again. Refused where others have changed it since. */
+export const turnImport = (id: string, how: 'undo' | 'redo') => fetchJson(`/imports/${id}/${how}`, {});
 
 export const rejectsAddress = (id: string): string => `/imports/${id}/rejects.csv`;
 export const templateAddress = (object: string): string => `/imports/template?object=${encodeURIComponent(object)}`;

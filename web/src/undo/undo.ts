@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import { isAway } from '../api/connection.ts';
 import { toFailure } from '../api/failure.ts';
-import { say } from '../app/corner.ts';
+import { say, unsay } from '../app/corner.ts';
 import { isTooEarly, withdraw } from '../offline/pending.ts';
 import { t } from '../language/t.ts';
 
@@ -11,6 +11,8 @@ export interface Step {
   requestIds: string[];
   /** What of it waits for the server, by the keys of the changes. */
   waiting?: number[];
+  /** An import, which is taken back and done again as a whole, however long that takes. */
+  importId?: string;
 }
 
 interface UndoState {
@@ -26,9 +28,17 @@ const MESSAGE_ID = 'undo';
 export const useUndo = create<UndoState>(() => ({ done: [], undone: [], stuck: null }));
 
 export function remember(step: Step): void {
-  if (step.requestIds.length === 0 && !step.waiting) return;
+  if (step.requestIds.length === 0 && !step.waiting && !step.importId) return;
   const { done } = useUndo.getState();
   useUndo.setState({ done: [...done, step].slice(-MOST), undone: [] });
+}
+
+/** The step that an import is, remembered once. */
+export function stepOfImport(importId: string, label: string): Step {
+  const known = useUndo.getState().done.find((step) => step.importId === importId);
+  const step = known ?? { label, requestIds: [], importId };
+  if (!known) remember(step);
+  return step;
 }
 
 const underWay = new Set<Promise<unknown>>();
@@ -63,6 +73,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   }
   useUndo.setState({ [from]: steps.filter((each) => each !== step) });
   if (step.waiting) await withdraw(step.waiting);
+  if (step.importId) return turn(step, step.importId, from, to);
   const requestIds: string[] = [];
   let stuck: UndoState['stuck'] = null;
   // The log tells each of these apart, the latest first.
@@ -92,6 +103,35 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   if (!stuck) tell(`${from === 'done' ? t('Undone') : t('Done again')}: ${step.label}.`);
   return !stuck;
 }
+
+async function turn(step: Step, importId: string, from: 'done' | 'undone', to: 'done' | 'undone'): Promise<boolean> {
+  say({
+    id: MESSAGE_ID,
+    loading: true,
+    autoClose: false,
+    withCloseButton: false,
+    role: 'status',
+    message: from === 'done' ? t('Undoing: {label}', { label: step.label }) : t('Doing again: {label}', { label: step.label }),
+  });
+  const { findImport, turnImport } = await import('../imports/imports.ts');
+  try {
+    await turnImport(importId, from === 'done' ? 'undo' : 'redo');
+  } catch (cause) {
+    const failure = toFailure(cause);
+    unsay(MESSAGE_ID);
+    if (failure.code === 'RV199') {
+      const requestId = (await findImport(importId)).lastRequest;
+      useUndo.setState({ stuck: { label: step.label, requestId } });
+    } else {
+      if (isAway()) useUndo.setState((state) => ({ [from]: [...state[from], step] }));
+      say({ color: 'red', message: failure.message, autoClose: 8000, role: 'alert' });
+    }
+    return false;
+  }
+  useUndo.setState((state) => ({ [to]: [...state[to], step].slice(-MOST), stuck: null }));
+  tell(`${from === 'done' ? t('Undone') : t('Done again')}: ${step.label}.`);
+  return true;
+} // prettier-ignore
 
 export const undo = (): Promise<void> => inTurn(async () => void (await takeBack('done', 'undone')));
 export const redo = (): Promise<void> => inTurn(async () => void (await takeBack('undone', 'done')));

@@ -52,11 +52,5 @@ as $$
   where m.workspace_id = recall_mapping.workspace_id and m.object_id = recall_mapping.object_id and m.headers_key = recall_mapping.headers_key
 $$;
 
-create or replace function core.note_import_reverted(import_id uuid, is_reverted boolean) returns void
-language sql volatile security definer set search_path = ''
-as $$
-  update core.imports i set reverted_at = case when is_reverted then now() end where i.id = import_id and i.status = 'DONE'
-$$;
-
 grant execute on function core.start_import(uuid, boolean, jsonb, jsonb, text), core.cancel_import(uuid), core.fix_import(uuid, jsonb),
-  core.recall_mapping(uuid, uuid, text), core.note_import_reverted(uuid, boolean) to relvar_server;
+  core.recall_mapping(uuid, uuid, text) to relvar_server;

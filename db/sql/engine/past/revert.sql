@@ -37,7 +37,7 @@ begin
   end if;
   perform set_config('relvar.reverting', current_setting('relvar.source', true), true), set_config('relvar.source', 'REVERT', true);
   v_state := engine.revert_statements(schema_name, v_workspace, v_items);
-  return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb,
+  return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb, 'request_id', v_what ->> 'located_request',
     'conflicts', (select coalesce(jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'conflicts', i.conflicts)), '[]') from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 100) i),
     'total', cardinality(v_items));
 end
@@ -250,11 +250,15 @@ as $$
   where a.attrelid = relation and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 $$;
 
+-- What an import did bears its id as that of the request. Taking it back is a request as well, and so is taking that back.
 create or replace function engine.end_revert(state jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   perform set_config('relvar.source', coalesce(current_setting('relvar.reverting', true), ''), true);
+  update core.imports i set reverted_at = case when i.reverted_at is null then now() end, turned_by = nullif(current_setting('relvar.request_id', true), '')
+  where i.workspace_id = (select w.id from core.workspaces w where w.schema_name = state ->> 'schema') and i.status = 'DONE'
+    and (state ->> 'request_id' = i.turned_by or state ->> 'request_id' = i.id::text and i.reverted_at is null);
   return jsonb_build_object('reverted', state -> 'wanted', 'skipped', (state ->> 'total')::int - (state ->> 'wanted')::int, 'conflicts', state -> 'conflicts');
 end
 $$;

@@ -55,7 +55,7 @@ begin
   -- What is younger than anything in the archive is not in it.
   execute format('select array_agg(a.id) from %I.event_archive a where ($1 is null or a.until_at >= $1) and ($2 is null or a.from_at <= $2) and a.events @> jsonb_build_array($3)', schema_name)
     into v_parcels using v_since, v_until, v_sought;
-  return what || jsonb_build_object('condition', v_condition, 'source', case when v_parcels is null then format('%I.record_events', schema_name)
+  return what || jsonb_build_object('located_request', v_sought ->> 'request_id', 'condition', v_condition, 'source', case when v_parcels is null then format('%I.record_events', schema_name)
     else format('(select %2$s from %1$I.record_events r union all select %2$s from %1$I.event_archive a cross join lateral jsonb_populate_recordset(null::%1$I.record_events, a.events) r where a.id = any (%3$L::bigint[]))',
       schema_name, engine.event_columns('r.', ', '), v_parcels) end);
 end

@@ -73,7 +73,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   }
   useUndo.setState({ [from]: steps.filter((each) => each !== step) });
   if (step.waiting) await withdraw(step.waiting);
-  if (step.importId) return turn(step, step.importId, from, to);
+  if (step.importId) return takeBackImport(step, step.importId, from, to);
   const requestIds: string[] = [];
   let stuck: UndoState['stuck'] = null;
   // The log tells each of these apart, the latest first.
@@ -104,7 +104,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   return !stuck;
 }
 
-async function turn(step: Step, importId: string, from: 'done' | 'undone', to: 'done' | 'undone'): Promise<boolean> {
+async function takeBackImport(step: Step, importId: string, from: 'done' | 'undone', to: 'done' | 'undone'): Promise<boolean> {
   say({
     id: MESSAGE_ID,
     loading: true,

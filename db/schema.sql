@@ -527,12 +527,14 @@ create table core.imports (
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
   reverted_at timestamp with time zone,
-  is_file_kept boolean not null default true
+  is_file_kept boolean not null default true,
+  turned_by text
 );
 comment on table core.imports is 'Imports of files. What an import changed is in the log under its id as the id of the request.';
 
 comment on column core.imports.format is 'How the file is written: kind, encoding, delimiter, sheet, hasHeader.';
 comment on column core.imports.settings is 'What is to be done with it: where each column goes, by what rows find their records, and so on.';
+comment on column core.imports.turned_by is 'The request that last took the import back, or took that back; null before the first.';
 
 alter table core.imports add constraint imports_file_name_check CHECK (((length(file_name) >= 1) AND (length(file_name) <= 300)));
 
@@ -5426,7 +5428,7 @@ AS $function$
   from (
     select i.id, jsonb_build_object('id', i.id, 'objectId', i.object_id, 'memberId', i.member_id, 'memberName', m.name, 'fileName', i.file_name, 'fileSize', i.file_size, 'format', i.format,
       'settings', case when import_id is not null then i.settings end, 'status', i.status, 'isDryRun', i.is_dry_run, 'phase', i.phase, 'rowsDone', i.rows_done, 'bytesDone', i.bytes_done,
-      'result', i.result, 'failure', i.failure, 'createdAt', i.created_at, 'startedAt', i.started_at, 'finishedAt', i.finished_at, 'revertedAt', i.reverted_at,
+      'result', i.result, 'failure', i.failure, 'createdAt', i.created_at, 'startedAt', i.started_at, 'finishedAt', i.finished_at, 'revertedAt', i.reverted_at, 'lastRequest', coalesce(i.turned_by, i.id::text),
       'isFileKept', i.is_file_kept, 'wantsCancel', i.wants_cancel,
       'hasRejectsFile', exists (select from core.import_parts p where p.import_id = i.id and p.kind = 'REJECTS'),
       'fixes', case when import_id is not null then (select count(*) from core.import_fixes f where f.import_id = i.id) end) as item
@@ -5975,15 +5977,6 @@ CREATE OR REPLACE FUNCTION core.note_import_progress(import_id uuid, phase text,
 AS $function$
   update core.imports i set phase = note_import_progress.phase, rows_done = note_import_progress.rows_done, bytes_done = note_import_progress.bytes_done
   where i.id = import_id and i.status = 'RUNNING' returning i.wants_cancel
-$function$;
-
-CREATE OR REPLACE FUNCTION core.note_import_reverted(import_id uuid, is_reverted boolean)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO ''
-AS $function$
-  update core.imports i set reverted_at = case when is_reverted then now() end where i.id = import_id and i.status = 'DONE'
 $function$;
 
 CREATE OR REPLACE FUNCTION core.note_key_use(api_key_id uuid)
@@ -10305,7 +10298,7 @@ begin
   end if;
   perform set_config('relvar.reverting', current_setting('relvar.source', true), true), set_config('relvar.source', 'REVERT', true);
   v_state := engine.revert_statements(schema_name, v_workspace, v_items);
-  return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb,
+  return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb, 'request_id', v_what ->> 'located_request',
     'conflicts', (select coalesce(jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'conflicts', i.conflicts)), '[]') from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 100) i),
     'total', cardinality(v_items));
 end
@@ -14754,6 +14747,9 @@ CREATE OR REPLACE FUNCTION engine.end_revert(state jsonb)
 AS $function$
 begin
   perform set_config('relvar.source', coalesce(current_setting('relvar.reverting', true), ''), true);
+  update core.imports i set reverted_at = case when i.reverted_at is null then now() end, turned_by = nullif(current_setting('relvar.request_id', true), '')
+  where i.workspace_id = (select w.id from core.workspaces w where w.schema_name = state ->> 'schema') and i.status = 'DONE'
+    and (state ->> 'request_id' = i.turned_by or state ->> 'request_id' = i.id::text and i.reverted_at is null);
   return jsonb_build_object('reverted', state -> 'wanted', 'skipped', (state ->> 'total')::int - (state ->> 'wanted')::int, 'conflicts', state -> 'conflicts');
 end
 $function$;
@@ -25040,7 +25036,7 @@ begin
   -- What is younger than anything in the archive is not in it.
   execute format('select array_agg(a.id) from %I.event_archive a where ($1 is null or a.until_at >= $1) and ($2 is null or a.from_at <= $2) and a.events @> jsonb_build_array($3)', schema_name)
     into v_parcels using v_since, v_until, v_sought;
-  return what || jsonb_build_object('condition', v_condition, 'source', case when v_parcels is null then format('%I.record_events', schema_name)
+  return what || jsonb_build_object('located_request', v_sought ->> 'request_id', 'condition', v_condition, 'source', case when v_parcels is null then format('%I.record_events', schema_name)
     else format('(select %2$s from %1$I.record_events r union all select %2$s from %1$I.event_archive a cross join lateral jsonb_populate_recordset(null::%1$I.record_events, a.events) r where a.id = any (%3$L::bigint[]))',
       schema_name, engine.event_columns('r.', ', '), v_parcels) end);
 end
@@ -35431,8 +35427,6 @@ grant execute on function core.note_device(uuid,bytea,boolean,uuid,inet,text,tex
 grant execute on function core.note_domain_check(uuid,text,boolean,uuid) to relvar_server;
 
 grant execute on function core.note_import_progress(uuid,text,bigint,bigint) to relvar_worker;
-
-grant execute on function core.note_import_reverted(uuid,boolean) to relvar_server;
 
 grant execute on function core.note_key_use(uuid) to relvar_server;
 

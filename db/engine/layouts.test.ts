@@ -122,7 +122,8 @@ test.each([
   ['no layout at all', []],
   ['a part that there is not', { ...LAYOUT, colour: 'red' }],
   ['no tabs', { side: [] }],
-  ['a tab without a name', { ...LAYOUT, tabs: [{ id: 'a', name: ' ', widgets: [] }] }],
+  ['a tab without an id', { ...LAYOUT, tabs: [{ name: 'A', widgets: [] }] }],
+  ['a tab with a name that is no text', { ...LAYOUT, tabs: [{ id: 'a', name: 7, widgets: [] }] }],
   ['a widget that there is not', widget({ kind: 'BANNER' })],
   ['a widget with what it does not take', widget({ kind: 'TIMELINE', url: 'https://a.example' })],
   ['a group without fields', widget({ kind: 'FIELDS' })],
@@ -136,6 +137,15 @@ test.each([
     expect(await failure(client, () => save(client, content))).toMatchObject({ code: 'RV289', column: 'content' });
   }),
 );
+
+test('a tab that nobody has named is kept without a name, for the screen to say it', () =>
+  db.inTransaction(async (client) => {
+    await act(client, designer.name);
+    await save(client, { ...LAYOUT, tabs: [{ id: 'notes', name: ' ', widgets: [] }] });
+    expect(await value(client, "select content -> 'tabs' from metadata.layouts")).toEqual([
+      { id: 'notes', widgets: [] },
+    ]);
+  }));
 
 test('a condition is kept as filters of views are, and refused as they are', () =>
   db.inTransaction(async (client) => {

@@ -95,11 +95,11 @@ interface Means extends Omit<ExportParts, 'url'> {
 async function make(id: string, claimed: Claimed, means: Means): Promise<void> {
   const { client, observer, abort, files, secrets } = means;
   const { format, destination, timeZone, pgRole, schemaName, memberId, workspaceId, recipients } = claimed;
-  if (!claimed.isThere) throw new Hopeless('EXPORT_GONE', 'The object of this export is not there any more.');
+  if (!claimed.isThere) throw new RecordsError('EXPORT_GONE', 'The object of this export is not there any more.');
   if (pgRole === null || memberId === null)
-    throw new Hopeless('NOT_ALLOWED', 'The member whose export this is, is no active member any more.');
+    throw new RecordsError('NOT_ALLOWED', 'The member whose export this is, is no active member any more.');
   if (destination === 'EMAIL' && recipients.length === 0)
-    throw new Hopeless('EXPORT_NOBODY', 'None of those who got this export is a member any more.');
+    throw new RecordsError('EXPORT_NOBODY', 'None of those who got this export is a member any more.');
   const identity = { pgRole, schemaName, memberId, apiKeyId: null };
   const { suffix, type } = FILE_KINDS[format];
   const settled = await settleExport(client, identity, claimed);
@@ -158,7 +158,11 @@ async function* counting(source: AsyncIterable<Buffer>, counted: { bytes: number
 /** Into the bucket that the member has named: never one in the network of this server, whatever its name leads to. */
 function toBucket({ bucket, sealedSecret, exportId }: Claimed, place: string, { secrets, receivers }: Means) {
   if (bucket === null || sealedSecret === null)
-    throw new Hopeless('EXPORT_BUCKET', 'The secret of the bucket is not known.', 'Open the export and give it again.');
+    throw new RecordsError(
+      'EXPORT_BUCKET',
+      'The secret of the bucket is not known.',
+      'Open the export and give it again.',
+    );
   const { endpoint, region, bucket: name, keyId, isPathStyle } = bucket;
   const url = new URL(endpoint);
   const base = isPathStyle ? `${endpoint}/${name}` : `${url.protocol}//${name}.${url.host}`;
@@ -176,9 +180,6 @@ function stamp(at: Date, timeZone: string): string {
   const parts = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' }).format(at);
   return parts.replace(':', '.');
 }
-
-/** What no other time would change. */
-class Hopeless extends RecordsError {}
 
 const UNKNOWN_FAILURE = {
   code: 'INTERNAL',

@@ -148,6 +148,7 @@ const PAGES = [
   '/settings/general',
   '/settings/address',
   '/settings/imports',
+  '/settings/exports',
   '/settings/jobs',
   '/settings/security',
   '/settings/keys',

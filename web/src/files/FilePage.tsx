@@ -13,7 +13,8 @@ import { t } from '../language/t.ts';
 export function FilePage() {
   const { id } = useParams({ from: '/files/$id' });
   const [link, setLink] = useState<FileLink | null>(null);
-  const [problem, setProblem] = useState<{ title: string; text: string } | null>(null);
+  const [problem, setProblem] = useState<{ title: string; text: string; isPassing?: boolean } | null>(null);
+  const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     let isWanted = true;
     setProblem(null);
@@ -30,21 +31,29 @@ export function FilePage() {
       .catch((cause: unknown) => {
         const { code, message } = toFailure(cause);
         if (isWanted)
-          setProblem(code === 'INVALID_REQUEST' ? missing : { title: t('The file could not be read'), text: message });
+          setProblem(
+            code === 'INVALID_REQUEST'
+              ? missing
+              : { title: t('The file could not be read'), text: message, isPassing: true },
+          );
       });
     return () => {
       isWanted = false;
     };
-  }, [id]);
+  }, [id, attempt]);
   if (problem)
     return (
       <Message
         isPage
         title={problem.title}
         actions={
-          <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
-            {t('Go to the start')}
-          </Button>
+          problem.isPassing ? (
+            <Button onClick={() => setAttempt(attempt + 1)}>{t('Try again')}</Button>
+          ) : (
+            <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
+              {t('Go to the start')}
+            </Button>
+          )
         }
       >
         {problem.text}

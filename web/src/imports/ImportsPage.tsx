@@ -6,7 +6,9 @@ import { useCallback, useEffect, useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { Message } from '../app/Message.tsx';
 import { formatInstant } from '../model/dates.ts';
-import { objectById } from '../model/lookup.ts';
+import { navigationObjects, objectById } from '../model/lookup.ts';
+import { rightsOf } from '../model/permissions.ts';
+import { inSentence } from '../language/inSentence.ts';
 import { useModel } from '../model/store.ts';
 import { useSession } from '../session/session.ts';
 import { PeopleFrame } from '../settings/people/PeopleFrame.tsx';
@@ -36,6 +38,7 @@ export function ImportsPage() {
     }
   }, []);
   useEffect(() => void load([]), [load]);
+  const first = navigationObjects(model).find((object) => rightsOf(object).canCreate);
   const someRun = list?.some(isRunning) ?? false;
   useEffect(() => {
     if (!someRun) return undefined;
@@ -52,7 +55,8 @@ export function ImportsPage() {
         ) : list === null ? (
           <Skeleton height={200} role="status" aria-label={t('Loading')} />
         ) : list.length === 0 ? (
-          <Message icon={<IconFileImport size={22} stroke={1.5} />} title={t('Nothing was imported yet')}>
+          <Message icon={<IconFileImport size={22} stroke={1.5} />} title={t('Nothing was imported yet')}
+            actions={first ? <Button variant="default" renderRoot={(props) => <Link to="/objects/$namePlural/import" params={{ namePlural: first.namePlural }} {...props} />}>{t('Import {labelPlural}', { labelPlural: inSentence(first.labelPlural) })}</Button> : null}>
 {t('Open a list, such as people, and choose Import in the menu of its view.')}</Message>
         ) : (
           <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Files that were imported')}>

@@ -183,6 +183,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     return (
       <>
         <Message
+          isPage
           title={t('This {labelSingular} is not here', { labelSingular: inSentence(object.labelSingular) })}
           actions={
             <>
@@ -206,6 +207,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     const forbidden = failure?.code === 'FORBIDDEN';
     return (
       <Message
+        isPage
         tone="alert"
         title={forbidden ? t('You may not see this record') : t('The record could not be read')}
         actions={forbidden ? backToList : <Button onClick={() => void read()}>{t('Try again')}</Button>}

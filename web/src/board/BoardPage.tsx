@@ -1,6 +1,7 @@
 import { countText } from '../model/formats.ts';
 import { Button } from '@mantine/core';
 import { IconLayoutKanban } from '@tabler/icons-react';
+import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { Failure } from '../api/failure.ts';
@@ -50,6 +51,7 @@ import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
 
 const MoveAsk = lazy(async () => ({ default: (await import('./MoveAsk.tsx')).MoveAsk }));
+const RecordInHand = lazy(async () => ({ default: (await import('../records/RecordInHand.tsx')).RecordInHand }));
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
 
 interface Asking {
@@ -72,6 +74,7 @@ export function BoardPage(props: ViewPageProps) {
   const { model, object, shown, show, within } = props;
   const { filters, sorts, options, layout } = shown;
   const phone = usePhone();
+  const navigate = useNavigate();
   const me = useSession((state) => state.identity?.member?.id ?? null);
   const [store] = useState(createBoardStore);
   const [zones] = useState(() => new Map<string, DropZone>());
@@ -192,6 +195,7 @@ export function BoardPage(props: ViewPageProps) {
   const first = loaded[0] ?? null;
   const hand = inHand !== null && loaded.includes(inHand) ? inHand : first;
   const handColumn = hand === null ? undefined : open.find(({ key }) => cards[key]?.rows.some(({ id }) => id === hand));
+  const taken = inHand === null ? null : store.find(inHand);
 
   const set = (next: { [option in keyof ViewOptions]: ViewOptions[option] | undefined }) =>
     show({
@@ -496,6 +500,29 @@ export function BoardPage(props: ViewPageProps) {
         {said}
       </div>
       <Suspense fallback={null}>
+        {taken ? (
+          <RecordInHand
+            object={object}
+            id={taken.row.id}
+            label={labelOf(taken.row.id)}
+            fields={fields}
+            onEdit={null}
+            onOpen={() =>
+              void navigate({
+                to: '/objects/$namePlural/$id',
+                params: { namePlural: object.namePlural, id: taken.row.id },
+              })
+            }
+            moves={
+              actions.onMoveTo
+                ? open
+                    .filter(({ key, valueFor }) => key !== taken.place.column && valueFor(null) !== undefined)
+                    .map(({ key, label: to }) => ({ key, label: to, run: () => actions.onMoveTo?.(taken.row.id, key) }))
+                : []
+            }
+            onDelete={() => void remove(taken.row.id)}
+          />
+        ) : null}
         {creating ? (
           <CreateModal
             model={model}

@@ -2,6 +2,7 @@ import { Modal, useMantineColorScheme } from '@mantine/core';
 import { IconHistory, IconSearch, IconX } from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
 import { useEffect, useEffectEvent, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { flushSync } from 'react-dom';
 import { useCommand } from '../app/commandStore.ts';
 import { usePhone } from '../app/phone.ts';
 import { Avatar } from '../fields/Avatar.tsx';
@@ -13,7 +14,7 @@ import { Keys } from '../shortcuts/Keys.tsx';
 import classes from './CommandMenu.module.css';
 import { actions, places, type Entry } from './commands.tsx';
 import { fit } from './matching.ts';
-import { pageActions, type PageAction } from './pageActions.ts';
+import { pageActions } from './pageActions.ts';
 import { correctRecents, rememberSearch, useRecents } from './recents.ts';
 import { useRecordSearch, useTold } from './useRecordSearch.ts';
 import { t } from '../language/t.ts';
@@ -22,6 +23,8 @@ import { Trans } from '../language/Trans.tsx';
 interface Group {
   label: string;
   entries: Entry[];
+  /** It stands first whatever the search still finds. */
+  isSure?: boolean;
 }
 
 const RECENT_SHOWN = 6;
@@ -29,6 +32,7 @@ const SEARCHES_SHOWN = 3;
 /** Of the recent ones that fit, so many stand before what the search finds. */
 const RECENT_FITTING = 3;
 const CLEAR = 3;
+const FOCUS_BACK_MS = 20;
 
 const ranked = (entries: Entry[], query: string) =>
   entries
@@ -69,7 +73,7 @@ function Menu({ onClose }: { onClose: () => void }) {
   const [at, setAt] = useState(0);
   // Who types a name and Enter at once means the record that is still being looked for, not one found before.
   const [enterWaits, setEnterWaits] = useState(false);
-  const [ofPage] = useState<PageAction[]>(pageActions);
+  const [offered] = useState(pageActions);
   const recents = useRecents();
   const { hits, busy, failed } = useRecordSearch(query);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
@@ -113,13 +117,17 @@ function Menu({ onClose }: { onClose: () => void }) {
     setColorScheme(other);
     void keepColorScheme(other);
   };
-  const here: Entry[] = ofPage;
+  const inHand = offered.flatMap(({ about, actions: entries }): Group[] =>
+    about === null ? [] : [{ label: about, entries }],
+  );
+  const here: Entry[] = offered.flatMap(({ about, actions: entries }) => (about === null ? entries : []));
   const there = places(model, router);
   const anywhere = actions(model, router, { isDark, change: changeTheme });
 
   const grouped = (): Group[] => {
     if (asked === '')
       return [
+        ...inHand.map(({ label, entries: all }) => ({ label, entries: all.filter(({ isMinor }) => !isMinor) })),
         { label: t('Recent'), entries: records },
         {
           label: t('Recent searches'),
@@ -138,11 +146,20 @@ function Menu({ onClose }: { onClose: () => void }) {
     const doing = ranked([...here, ...anywhere], asked);
     const split = (all: typeof going, isClear: boolean) =>
       all.filter(({ by }) => by >= CLEAR === isClear).map(({ entry }) => entry);
+    const withThese = inHand.map(({ label, entries: all }) => ({ label, found: ranked(all, asked) }));
     return [
-      { label: t('Go to'), entries: split(going, true) },
+      ...withThese.map(({ label, found: all }) => ({ label, entries: split(all, true), isSure: true })),
+      { label: t('Go to'), entries: split(going, true), isSure: true },
       { label: t('Records'), entries: records },
       { label: t('Actions'), entries: split(doing, true) },
-      { label: t('More'), entries: [...split(going, false), ...split(doing, false)] },
+      {
+        label: t('More'),
+        entries: [
+          ...withThese.flatMap(({ found: all }) => split(all, false)),
+          ...split(going, false),
+          ...split(doing, false),
+        ],
+      },
     ];
   };
   const groups = grouped().filter(({ entries }) => entries.length > 0);
@@ -162,8 +179,10 @@ function Menu({ onClose }: { onClose: () => void }) {
       return;
     }
     if (entry.id.startsWith('record-')) rememberSearch(asked);
-    onClose();
-    entry.run();
+    flushSync(onClose);
+    // What an action of the page opens takes the focus from what had it before, once that has it back.
+    if (offered.some(({ actions: ofPage }) => ofPage.includes(entry))) setTimeout(entry.run, FOCUS_BACK_MS);
+    else entry.run();
   };
 
   const chooseFirst = useEffectEvent(() => {
@@ -200,7 +219,7 @@ function Menu({ onClose }: { onClose: () => void }) {
       move(Math.max(0, Math.min(entries.length - 1, selected + (event.key === 'PageDown' ? 8 : -8))));
     else if (event.key === 'Enter') {
       const entry = entries[selected];
-      if (busy && at === 0 && groups[0]?.label !== t('Go to')) setEnterWaits(true);
+      if (busy && at === 0 && !groups[0]?.isSure) setEnterWaits(true);
       else if (entry) choose(entry);
     } else return;
     event.preventDefault();

@@ -57,6 +57,7 @@ export interface Entry {
   keys?: string;
   icon: ReactNode;
   run: () => void;
+  isMinor?: boolean;
 }
 
 type Router = Pick<ReturnType<typeof useRouter>, 'navigate'>;

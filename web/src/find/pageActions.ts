@@ -4,24 +4,46 @@ import { useEffect, useRef, type ReactNode } from 'react';
 export interface PageAction {
   id: string;
   label: string;
+  keys?: string;
   icon: ReactNode;
   run: () => void;
+  /** One of many: it shows only once one looks for it. */
+  isMinor?: boolean;
+  /** Asked when the menu opens. */
+  isThere?: () => boolean;
 }
 
-const pages = new Set<() => PageAction[]>();
+/** What actions are done to; what is chosen more expressly stands first. */
+type Kind = 'selection' | 'record' | 'page';
+const ORDER: Kind[] = ['selection', 'record', 'page'];
 
-/** What can be done now, that of what came last to the page first. */
-export const pageActions = (): PageAction[] => [...pages].toReversed().flatMap((actions) => actions());
+export interface PageActions {
+  kind: Kind;
+  /** What they are done to, in words; null: the page. */
+  about: string | null;
+  actions: PageAction[];
+}
+
+const offers = new Set<() => PageActions>();
+
+/** What can be done now: with what is selected, with the record in hand, and on the page; of a kind what came last first. */
+export const pageActions = (): PageActions[] =>
+  [...offers]
+    .toReversed()
+    .map((offer) => offer())
+    .map((each) => ({ ...each, actions: each.actions.filter(({ isThere }) => isThere?.() ?? true) }))
+    .filter(({ actions }) => actions.length > 0)
+    .sort((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
 
 /** Offers actions in the command menu while this is on the page. */
-export function usePageActions(actions: PageAction[]): void {
-  const latest = useRef(actions);
+export function usePageActions(actions: PageAction[], kind: Kind = 'page', about: string | null = null): void {
+  const latest = useRef<PageActions>({ kind, about, actions });
   useEffect(() => {
-    latest.current = actions;
+    latest.current = { kind, about, actions };
   });
   useEffect(() => {
     const offer = () => latest.current;
-    pages.add(offer);
-    return () => void pages.delete(offer);
+    offers.add(offer);
+    return () => void offers.delete(offer);
   }, []);
 }

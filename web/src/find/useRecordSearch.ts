@@ -1,6 +1,5 @@
-import { useDebouncedValue } from '@mantine/hooks';
 import { gql } from 'urql';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { request } from '../api/client.ts';
 import { listDocument } from '../model/documents.ts';
 import { visibleFields } from '../model/lookup.ts';
@@ -18,27 +17,39 @@ const SEARCH = gql<{ searchRecords: { nodes: Hit[] } }, { query: string }>(
   'query Search($query: String!) { searchRecords(query: $query, maxResults: 15) { nodes { objectName recordId label } } }',
 );
 
-const PAUSE_MS = 90;
+/** Of who types fast not each letter is asked for, and none waits: so many are on their way at most, and then the last one goes. */
+const AT_ONCE = 2;
+
+interface Found {
+  query: string;
+  hits: Hit[];
+  failed: boolean;
+}
 
 /** The records that a query finds, those of the query before until they are there. */
 export function useRecordSearch(query: string): { hits: Hit[]; busy: boolean; failed: boolean } {
-  const [wanted] = useDebouncedValue(query.trim(), PAUSE_MS);
-  const [found, setFound] = useState<{ query: string; hits: Hit[]; failed: boolean }>({
-    query: '',
-    hits: [],
-    failed: false,
-  });
-  useEffect(() => {
-    let current = true;
-    if (wanted === '') return;
-    request(SEARCH, { query: wanted })
-      .then(({ searchRecords }) => current && setFound({ query: wanted, hits: searchRecords.nodes, failed: false }))
-      .catch(() => current && setFound({ query: wanted, hits: [], failed: true }));
-    return () => {
-      current = false;
-    };
-  }, [wanted]);
   const asked = query.trim();
+  const [found, setFound] = useState<Found>({ query: '', hits: [], failed: false });
+  const [onTheWay, setOnTheWay] = useState<string[]>([]);
+  const turns = useRef({ asked: 0, shown: 0 });
+  const isToAsk = asked !== '' && found.query !== asked && !onTheWay.includes(asked) && onTheWay.length < AT_ONCE;
+  useEffect(() => {
+    if (!isToAsk) return;
+    const turn = (turns.current.asked += 1);
+    setOnTheWay((before) => [...before, asked]);
+    const show = (next: Found) => {
+      // Else what was asked later is there already.
+      if (turn < turns.current.shown) return;
+      turns.current.shown = turn;
+      setFound(next);
+    };
+    request(SEARCH, { query: asked })
+      .then(
+        ({ searchRecords }) => show({ query: asked, hits: searchRecords.nodes, failed: false }),
+        () => show({ query: asked, hits: [], failed: true }),
+      )
+      .finally(() => setOnTheWay((before) => before.filter((each) => each !== asked)));
+  }, [isToAsk, asked]);
   return {
     hits: asked === '' ? [] : found.hits,
     busy: asked !== '' && found.query !== asked,

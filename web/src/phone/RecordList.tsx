@@ -7,10 +7,7 @@ import type { GridStore } from '../grid/store.ts';
 import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { recordLabel, type FieldValue } from '../model/values.ts';
-import { announceDone, announceFailure } from '../records/announce.tsx';
-import { useSession } from '../session/session.ts';
-import { addFavourite, useFavourites } from '../views/favourites.ts';
-import { takeOut } from '../views/takeOut.ts';
+import { useFavour } from '../views/useFavour.ts';
 import { cardActions } from './cardActions.tsx';
 import classes from './phone.module.css';
 import { RecordCard } from './RecordCard.tsx';
@@ -56,31 +53,15 @@ export function RecordList(props: RecordListProps) {
   const others = fields.filter((field) => field.id !== object.labelFieldId);
   const labelOf = (row: RecordRow) => recordLabel(model, object, row) || t('Untitled');
 
-  const mayFavour = useSession(({ identity }) => Boolean(identity?.member && !identity.seeing));
-  const favourites = useFavourites();
-  const favouriteOf = (id: string) =>
-    favourites.find((each) => each.kind === 'RECORD' && each.recordId === id && each.memberId !== null);
-  const favour = async (id: string) => {
-    const found = favouriteOf(id);
-    try {
-      if (found) {
-        await takeOut(found);
-        return;
-      }
-      await addFavourite({ kind: 'RECORD', objectId: object.id, recordId: id });
-      announceDone(t('Added to your favourites'));
-    } catch (cause) {
-      announceFailure(t('The favourites were not changed'), cause);
-    }
-  };
+  const { isFavourite, favour } = useFavour(object);
   const actionsOf = (row: RecordRow) =>
     cardActions(row, {
       model,
       object,
       fields,
       mayUpdate: rights.canUpdate,
-      isFavourite: (id) => favouriteOf(id) !== undefined,
-      onFavourite: mayFavour ? (id) => void favour(id) : null,
+      isFavourite,
+      onFavourite: favour && ((id) => favour([id])),
       onSave: ({ id }, field, value) => onSave(id, field, value),
     });
   const maySelect = rights.canDelete || rights.canUpdate;

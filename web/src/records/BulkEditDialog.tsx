@@ -2,10 +2,9 @@ import { countText } from '../model/formats.ts';
 import { Alert, Button, Group, Modal, NativeSelect, Stack, Text } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import { parseValue } from '../model/parse.ts';
-import { visibleFields } from '../model/lookup.ts';
-import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
+import { bulkEditable } from './bulkEditable.ts';
 import { entryOf, FormField, type FormEntry } from './FormField.tsx';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
@@ -14,19 +13,19 @@ interface BulkEditDialogProps {
   model: Model;
   object: ModelObject;
   count: number;
+  /** The field that is changed, where it was chosen before. */
+  start: ModelField | null;
   onClose: () => void;
   onSubmit: (field: ModelField, value: FieldValue) => void;
 }
 
-/** Fields that one value can be given to in many records. Links to many are rows of their own. */
-const editable = (object: ModelObject): ModelField[] =>
-  visibleFields(object).filter((field) => isEditable(field) && !field.junction && !field.isUnique);
+const startOf = (field: ModelField): FormEntry => (field.type === 'BOOLEAN' ? { value: true } : entryOf(field, null));
 
 /** Gives many records one value in one field. */
-export function BulkEditDialog({ model, object, count, onClose, onSubmit }: BulkEditDialogProps) {
-  const fields = editable(object);
-  const [field, setField] = useState<ModelField | null>(null);
-  const [entry, setEntry] = useState<FormEntry | null>(null);
+export function BulkEditDialog({ model, object, count, start, onClose, onSubmit }: BulkEditDialogProps) {
+  const fields = bulkEditable(object);
+  const [field, setField] = useState(start);
+  const [entry, setEntry] = useState(start && startOf(start));
   const [problem, setProblem] = useState<string | null>(null);
   const what = `${countText(count)} ${count === 1 ? inSentence(object.labelSingular) : inSentence(object.labelPlural)}`;
 
@@ -45,7 +44,7 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
         <Stack gap="sm">
           <NativeSelect
             label={t('Field')}
-            data-autofocus
+            data-autofocus={start === null || undefined}
             value={field?.name ?? ''}
             data={[
               { value: '', label: t('Choose a field') },
@@ -54,7 +53,7 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
             onChange={(event) => {
               const chosen = fields.find(({ name }) => name === event.currentTarget.value) ?? null;
               setField(chosen);
-              setEntry(chosen && (chosen.type === 'BOOLEAN' ? { value: true } : entryOf(chosen, null)));
+              setEntry(chosen && startOf(chosen));
               setProblem(null);
             }}
           />
@@ -66,7 +65,7 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
                 field={field}
                 entry={entry}
                 problem={problem}
-                autofocus={false}
+                autofocus={field === start}
                 onChange={(next) => {
                   setEntry(next);
                   setProblem(null);

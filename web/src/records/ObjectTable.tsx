@@ -20,7 +20,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { orderBy } from '../model/sorting.ts';
 import { useMay } from '../model/store.ts';
 import { isEditable } from '../model/text.ts';
-import { toPatch, type FieldValue } from '../model/values.ts';
+import { recordLabel, toPatch, type FieldValue } from '../model/values.ts';
 import type { ModelField, RecordRow } from '../model/types.ts';
 import { onShown } from '../offline/pending.ts';
 import { useSession } from '../session/session.ts';
@@ -59,6 +59,9 @@ const SelectionBar = lazy(async () => {
   await settled;
   return { default: (await import('./SelectionBar.tsx')).SelectionBar };
 });
+// It is there when a row is taken in hand: the command menu may be opened in the next moment.
+const inHandPart = settled.then(() => import('./RecordInHand.tsx'));
+const RecordInHand = lazy(async () => ({ default: (await inHandPart).RecordInHand }));
 const PeekPanel = lazy(async () => ({ default: (await import('./PeekPanel.tsx')).PeekPanel }));
 const PrintTable = lazy(() => import('../print/PrintTable.tsx'));
 const ColorsDialog = lazy(async () => ({ default: (await import('./ColorsDialog.tsx')).ColorsDialog }));
@@ -371,6 +374,9 @@ export function ObjectTable(props: ViewPageProps) {
       return item?.kind === 'row' && item.key === activeRow && activeRow !== DRAFT ? activeRow : now;
     });
   }, [activeRow]);
+  const inHandItem = activeRow === null ? null : items.at(Math.max(0, items.indexOf(activeRow)));
+  const inHand =
+    inHandItem?.kind === 'row' && inHandItem.key === activeRow && activeRow !== DRAFT ? inHandItem.row : null;
   const focusGrid = () => document.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
   const movePeek = (by: -1 | 1) => {
     const all = latestItems.current;
@@ -582,6 +588,23 @@ export function ObjectTable(props: ViewPageProps) {
           />
         </Suspense>
       ) : null}
+      <Suspense fallback={null}>
+        {inHand && !phone ? (
+          <RecordInHand
+            object={object}
+            id={inHand.id}
+            label={recordLabel(model, object, inHand) || t('Untitled')}
+            fields={fields}
+            onEdit={(field) => {
+              grid.focus({ row: inHand.id, column: field.name });
+              grid.edit(null);
+            }}
+            onOpen={() => open(inHand.id)}
+            onPeek={() => setPeeked(inHand.id)}
+            onDelete={() => void remove([inHand.id])}
+          />
+        ) : null}
+      </Suspense>
       <Suspense fallback={null}>
         {coloring ? (
           <ColorsDialog

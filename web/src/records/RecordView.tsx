@@ -35,10 +35,9 @@ import { announceFailure, offerUndo } from './announce.tsx';
 import { deleteRecords } from './changes.ts';
 import { FavouriteItems } from '../views/FavouriteItems.tsx';
 import classes from './RecordView.module.css';
-import { usePageActions } from '../find/pageActions.ts';
 import { rememberRecord } from '../find/recents.ts';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
-import { editField } from './editField.ts';
+import { editButton, editField } from './editField.ts';
 import { listSearch, rememberedSearch } from './recordSequence.ts';
 import { useNeighbours } from './useNeighbours.ts';
 import { demandsOf, readAhead, useRecord } from './useRecord.ts';
@@ -49,6 +48,7 @@ import { inSentence } from '../language/inSentence.ts';
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
 );
+const RecordInHand = lazy(async () => ({ default: (await import('./RecordInHand.tsx')).RecordInHand }));
 const MergedInto = lazy(async () => ({ default: (await import('../merge/MergedInto.tsx')).MergedInto }));
 const FieldHistory = lazy(async () => ({ default: (await import('../history/FieldHistory.tsx')).FieldHistory }));
 const LayoutEditor = lazy(async () => ({ default: (await import('../layout/LayoutEditor.tsx')).LayoutEditor }));
@@ -127,39 +127,6 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     offerUndo(object, 1, step, () => open(id));
   };
 
-  usePageActions(
-    row
-      ? [
-          ...(rights.canUpdate
-            ? [
-                {
-                  id: 'record-share',
-                  label: t('Share this record'),
-                  icon: <IconShare2 size={16} />,
-                  run: () => setDialog('share'),
-                },
-              ]
-            : []),
-          ...(rights.canDelete
-            ? [
-                {
-                  id: 'record-delete',
-                  label: t('Delete this record'),
-                  icon: <IconTrash size={16} />,
-                  run: () => void remove(),
-                },
-              ]
-            : []),
-          {
-            id: 'record-access',
-            label: t('Who sees this record, and why'),
-            icon: <IconShieldQuestion size={16} />,
-            run: () => setDialog('access'),
-          },
-        ]
-      : [],
-  );
-
   const backToList = (
     <Button
       variant="default"
@@ -172,6 +139,17 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   );
   const dialogs = (
     <Suspense fallback={null}>
+      {row ? (
+        <RecordInHand
+          object={object}
+          id={id}
+          label={label}
+          fields={fields}
+          isShown={(field) => editButton(field.name) !== null}
+          onEdit={(field) => editButton(field.name)?.click()}
+          onDelete={() => void remove()}
+        />
+      ) : null}
       {dialog === 'share' ? <ShareDialog object={object} ids={[id]} onClose={() => setDialog(null)} /> : null}
       {pastOf ? (
         <FieldHistory model={model} object={object} id={id} field={pastOf} onClose={() => setPastOf(null)} />

@@ -6,18 +6,24 @@ import {
   IconListDetails,
   IconPencil,
   IconShare2,
+  IconStar,
   IconTrash,
+  IconUserPlus,
   IconX,
 } from '@tabler/icons-react';
-import { lazy, Suspense, useRef, useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { useStore } from 'zustand';
+import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import { usePageActions, type PageAction } from '../find/pageActions.ts';
 import type { GridStore } from '../grid/store.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { useMay } from '../model/store.ts';
 import type { ColumnValue, Model, ModelField, ModelObject } from '../model/types.ts';
 import { toPatch, type FieldValue, type Link } from '../model/values.ts';
+import { useFavour } from '../views/useFavour.ts';
 import { remembering, undoStep, type Step } from '../undo/undo.ts';
 import { announce, announceFailure, offerToTakeBack } from './announce.tsx';
+import { bulkEditable } from './bulkEditable.ts';
 import { deleteSome, linkMany, updateMany } from './changes.ts';
 import classes from './records.module.css';
 import { hasLists } from './lists.ts';
@@ -55,6 +61,8 @@ interface SelectionBarProps {
 const AT_ONCE = 500;
 
 const MERGED_AT_MOST = 9;
+/** Favourites are a list that one reads through. */
+const FAVOURED_AT_MOST = 20;
 
 const counted = (count: number) => countText(count);
 
@@ -65,15 +73,15 @@ export function SelectionBar(props: SelectionBarProps) {
   const isAll = useStore(grid, (state) => state.isAll);
   const [merging, setMerging] = useState<string[] | null>(null);
   const [sharing, setSharing] = useState<string[] | null>(null);
-  const [editing, setEditing] = useState(false);
+  /** The field that is chosen already, or none yet. */
+  const [editing, setEditing] = useState<{ field: ModelField | null } | null>(null);
   const [exporting, setExporting] = useState(false);
   const [listing, setListing] = useState(false);
   const mayKeepLists = useMay('DATA_MODEL');
   const mayExport = useMay('EXPORT_CSV');
-  const [busy, setBusy] = useState<{ what: string; done: number; of: number } | null>(null);
-  const stopped = useRef(false);
+  const { favour } = useFavour(object);
+  const [busy, setBusy] = useState<{ what: string; done: number; of: number; stop: AbortController } | null>(null);
   const count = isAll ? (total ?? selected.size) : selected.size;
-  if (count === 0 && !busy && !merging) return null;
   const rights = rightsOf(object);
   const named = (number: number) => (number === 1 ? inSentence(object.labelSingular) : inSentence(object.labelPlural));
 
@@ -83,16 +91,16 @@ export function SelectionBar(props: SelectionBarProps) {
     label: (number: number) => string,
     work: (ids: string[], step: Step, onProgress: (done: number) => boolean) => Promise<number>,
   ) => {
-    stopped.current = false;
-    setBusy({ what, done: 0, of: count });
+    const stop = new AbortController();
+    setBusy({ what, done: 0, of: count, stop });
     const step: Step = { label: label(count), requestIds: [] };
     try {
       const done = await remembering(step, async () => {
-        const ids = isAll ? await idsOfAll(model, object, filter, orderBy, () => !stopped.current) : [...selected];
+        const ids = isAll ? await idsOfAll(model, object, filter, orderBy, () => !stop.signal.aborted) : [...selected];
         if (!ids) return 0;
         return work(ids, step, (number) => {
-          setBusy({ what, done: number, of: ids.length });
-          return !stopped.current;
+          setBusy({ what, done: number, of: ids.length, stop });
+          return !stop.signal.aborted;
         });
       });
       grid.setSelected([]);
@@ -107,7 +115,7 @@ export function SelectionBar(props: SelectionBarProps) {
   };
 
   const edit = (field: ModelField, value: FieldValue) => {
-    setEditing(false);
+    setEditing(null);
     void run(
       t('Changing {label}', { label: field.label }),
       (number) =>
@@ -159,6 +167,115 @@ export function SelectionBar(props: SelectionBarProps) {
     );
   };
 
+  /** What has a button here, and stands in the command menu by a longer name. */
+  const doing: (PageAction & { short: string; isDangerous?: boolean })[] = [
+    ...(rights.canUpdate
+      ? [
+          {
+            id: 'edit',
+            short: t('Edit'),
+            label: t('Edit a field of these'),
+            icon: <IconPencil size={14} />,
+            run: () => setEditing({ field: null }),
+          },
+        ]
+      : []),
+    ...(rights.canUpdate && !isAll
+      ? [
+          {
+            id: 'share',
+            short: t('Share'),
+            label: t('Share these'),
+            icon: <IconShare2 size={14} />,
+            run: () => setSharing([...selected]),
+          },
+        ]
+      : []),
+    ...(rights.canUpdate && (mayKeepLists || hasLists(model, object))
+      ? [
+          {
+            id: 'list',
+            short: t('Add to list'),
+            label: t('Add these to a list'),
+            icon: <IconListDetails size={14} />,
+            run: () => setListing(true),
+          },
+        ]
+      : []),
+    ...(mayExport
+      ? [
+          {
+            id: 'export',
+            short: t('Export'),
+            label: t('Export these'),
+            icon: <IconDownload size={14} />,
+            run: () => setExporting(true),
+          },
+        ]
+      : []),
+    ...(rights.canUpdate && rights.canDelete && !isAll && count >= 2 && count <= MERGED_AT_MOST
+      ? [
+          {
+            id: 'merge',
+            short: t('Merge'),
+            label: t('Merge these into one'),
+            icon: <IconGitMerge size={14} />,
+            run: () => setMerging([...selected]),
+          },
+        ]
+      : []),
+    ...(rights.canDelete
+      ? [
+          {
+            id: 'delete',
+            short: t('Delete'),
+            label: t('Delete these'),
+            icon: <IconTrash size={14} />,
+            isDangerous: true,
+            run: remove,
+          },
+        ]
+      : []),
+  ];
+  const said = isAll
+    ? t('All {count} {count2} selected', { count: counted(count), count2: named(count) })
+    : t('{count} {count2} selected', { count: counted(count), count2: named(count) });
+  const changes = rights.canUpdate ? bulkEditable(object) : [];
+  const changing = (field: ModelField): PageAction => {
+    const TypeIcon = FIELD_TYPES[field.type].icon;
+    const isMember = field.type === 'MEMBER';
+    return {
+      id: `field-${field.name}`,
+      label: isMember ? t('Assign: {label}…', { label: field.label }) : t('Change {label}…', { label: field.label }),
+      icon: isMember ? <IconUserPlus size={16} /> : <TypeIcon size={16} />,
+      isMinor: !isMember && field.type !== 'SELECT',
+      run: () => setEditing({ field }),
+    };
+  };
+  usePageActions(
+    count === 0 || busy
+      ? []
+      : [
+          ...doing.filter(({ isDangerous }) => !isDangerous),
+          ...changes.map(changing),
+          ...(favour && !isAll && count <= FAVOURED_AT_MOST
+            ? [
+                {
+                  id: 'favour',
+                  label: t('Add these to favourites'),
+                  icon: <IconStar size={16} />,
+                  run: () => favour([...selected]),
+                },
+              ]
+            : []),
+          ...doing.filter(({ isDangerous }) => isDangerous),
+          { id: 'clear', label: t('Select none'), icon: <IconX size={16} />, run: () => grid.setSelected([]) },
+        ].map((action) => ({ ...action, id: `selection-${action.id}` })),
+    'selection',
+    said,
+  );
+  if (count === 0 && !busy && !merging) return null;
+
   return (
     <div className={classes.selection} role="region" aria-label={t('Selection')}>
       {busy ? (
@@ -167,52 +284,29 @@ export function SelectionBar(props: SelectionBarProps) {
             {t('{what}: {done} of {of}', { what: busy.what, done: counted(busy.done), of: counted(busy.of) })}
           </span>
           <Progress value={(100 * busy.done) / Math.max(1, busy.of)} w={120} aria-label={busy.what} />
-          <Button variant="subtle" color="gray" onClick={() => (stopped.current = true)}>
+          <Button variant="subtle" color="gray" onClick={() => busy.stop.abort()}>
             {t('Stop')}
           </Button>
         </>
       ) : (
         <>
-          <span className={classes.selectionCount}>
-            {isAll
-              ? t('All {count} {count2} selected', { count: counted(count), count2: named(count) })
-              : t('{count} {count2} selected', { count: counted(count), count2: named(count) })}
-          </span>
+          <span className={classes.selectionCount}>{said}</span>
           {!isAll && total !== null && total > loaded && selected.size >= loaded ? (
             <Button variant="subtle" onClick={() => grid.setSelected(selected, true)}>
               {t('Select all {total}', { total: counted(total) })}
             </Button>
           ) : null}
-          {rights.canUpdate ? (
-            <Button variant="light" leftSection={<IconPencil size={14} />} onClick={() => setEditing(true)}>
-              {t('Edit')}
+          {doing.map(({ id, short, icon, isDangerous, run: start }) => (
+            <Button
+              key={id}
+              variant="light"
+              {...(isDangerous ? { color: 'red' } : {})}
+              leftSection={icon}
+              onClick={start}
+            >
+              {short}
             </Button>
-          ) : null}
-          {rights.canUpdate && !isAll ? (
-            <Button variant="light" leftSection={<IconShare2 size={14} />} onClick={() => setSharing([...selected])}>
-              {t('Share')}
-            </Button>
-          ) : null}
-          {rights.canUpdate && (mayKeepLists || hasLists(model, object)) ? (
-            <Button variant="light" leftSection={<IconListDetails size={14} />} onClick={() => setListing(true)}>
-              {t('Add to list')}
-            </Button>
-          ) : null}
-          {mayExport ? (
-            <Button variant="light" leftSection={<IconDownload size={14} />} onClick={() => setExporting(true)}>
-              {t('Export')}
-            </Button>
-          ) : null}
-          {rights.canUpdate && rights.canDelete && !isAll && count >= 2 && count <= MERGED_AT_MOST ? (
-            <Button variant="light" leftSection={<IconGitMerge size={14} />} onClick={() => setMerging([...selected])}>
-              {t('Merge')}
-            </Button>
-          ) : null}
-          {rights.canDelete ? (
-            <Button variant="light" color="red" leftSection={<IconTrash size={14} />} onClick={remove}>
-              {t('Delete')}
-            </Button>
-          ) : null}
+          ))}
           <Button variant="subtle" color="gray" leftSection={<IconX size={14} />} onClick={() => grid.setSelected([])}>
             {t('Clear')}
           </Button>
@@ -251,7 +345,8 @@ export function SelectionBar(props: SelectionBarProps) {
             model={model}
             object={object}
             count={count}
-            onClose={() => setEditing(false)}
+            start={editing.field}
+            onClose={() => setEditing(null)}
             onSubmit={edit}
           />
         ) : null}

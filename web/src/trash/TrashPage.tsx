@@ -1,10 +1,11 @@
 import { Button, Checkbox, CloseButton, Group, Select, Skeleton, Table, TextInput } from '@mantine/core';
 import { modals } from '@mantine/modals';
-import { IconSearch, IconTrash, IconTrashX } from '@tabler/icons-react';
+import { IconRestore, IconSearch, IconTrash, IconTrashX, IconX } from '@tabler/icons-react';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { Message } from '../app/Message.tsx';
+import { usePageActions } from '../find/pageActions.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { formatInstant, formatRelative } from '../model/dates.ts';
 import { objectNamed } from '../model/lookup.ts';
@@ -147,6 +148,35 @@ export function TrashPage() {
   const mayDestroyAll = selected.length > 0 && selected.every(({ mayDestroy }) => mayDestroy);
   const mayRestoreAll = selected.length > 0 && selected.every(({ mayRestore }) => mayRestore);
   const [first] = stuck;
+  const forGood = () => empty(selected, t('Delete {count} for good?', { count: countOf(selected.length) }));
+  const said = t('{count} selected', { count: countOf(selected.length) });
+  usePageActions(
+    selected.length === 0
+      ? []
+      : [
+          ...(mayRestoreAll
+            ? [
+                {
+                  id: 'trash-restore',
+                  label: t('Restore these'),
+                  icon: <IconRestore size={16} />,
+                  run: () => void bringBack(selected),
+                },
+              ]
+            : []),
+          ...(mayDestroyAll
+            ? [{ id: 'trash-destroy', label: t('Delete these for good'), icon: <IconTrashX size={16} />, run: forGood }]
+            : []),
+          {
+            id: 'trash-clear',
+            label: t('Select none'),
+            icon: <IconX size={16} />,
+            run: () => setChosen(new Set()),
+          },
+        ],
+    'selection',
+    said,
+  );
 
   return (
     <>
@@ -314,19 +344,14 @@ export function TrashPage() {
       ) : null}
       {selected.length > 0 ? (
         <div className={records.selection} role="region" aria-label={t('Selection')}>
-          <span className={records.selectionCount}>{t('{count} selected', { count: countOf(selected.length) })}</span>
+          <span className={records.selectionCount}>{said}</span>
           {mayRestoreAll ? (
             <Button variant="light" loading={busy} onClick={() => void bringBack(selected)}>
               {t('Restore')}
             </Button>
           ) : null}
           {mayDestroyAll ? (
-            <Button
-              variant="light"
-              color="red"
-              leftSection={<IconTrashX size={14} />}
-              onClick={() => empty(selected, t('Delete {count} for good?', { count: countOf(selected.length) }))}
-            >
+            <Button variant="light" color="red" leftSection={<IconTrashX size={14} />} onClick={forGood}>
               {t('Delete for good')}
             </Button>
           ) : null}

@@ -50,19 +50,35 @@ const violationsOf = (page: Page, options: axe.RunOptions): Promise<string[]> =>
   page.evaluate(async (given) => {
     const { axe: tool } = window as unknown as { axe: typeof axe };
     const { violations } = await tool.run(document, { ...given, resultTypes: ['violations'] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`);
+    const within = (selector: unknown, place: string) =>
+      typeof selector === 'string' && document.querySelector(selector)?.closest(place);
+    const excused: { [rule: string]: string } = {
+      // What lies on a plane that one draws nearer is as large as one makes it.
+      'target-size': '.react-flow',
+      // Landmarks lead to what one might miss; a menu has the focus.
+      region: '[role="menu"], [role="listbox"]',
+      // The arrow keys that go through the choices scroll them.
+      'scrollable-region-focusable': '.mantine-Combobox-dropdown',
+    };
+    return violations
+      .map(({ id, nodes }) => ({
+        id,
+        nodes: nodes.filter(({ target }) => !(excused[id] && within(target[0], excused[id]))),
+      }))
+      .filter(({ nodes }) => nodes.length > 0)
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`);
   }, options);
 
-/** The page as it stands breaks no rule that axe knows, in the light theme and in the dark one. */
+/** The page as it stands breaks no rule of WCAG 2.2 AA that axe knows, and no good custom, in the light theme and in the dark one. */
 export async function expectAccessible(page: Page): Promise<void> {
   await page.locator('h1').first().waitFor({ state: 'attached' });
   await comeToRest(page);
-  await page.evaluate(axe.source);
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source);
   const [asShown, other] = await page.evaluate(() => {
     const { mantineColorScheme: now } = document.documentElement.dataset;
     return now === 'dark' ? (['dark', 'light'] as const) : (['light', 'dark'] as const);
   });
-  const asItIs = await violationsOf(page, {});
+  const asItIs = await violationsOf(page, { rules: { 'target-size': { enabled: true } } });
   // Only colours differ between the themes.
   await page.evaluate((scheme) => document.documentElement.setAttribute('data-mantine-color-scheme', scheme), other);
   await comeToRest(page);

@@ -311,6 +311,7 @@ test('actions of the page, settings and creating are there, by groups and by the
   await openTable();
   await press('Control+k');
   await page.getByRole('group', { name: 'On this page' }).getByText('Export this view').waitFor();
+  await expectAccessible(page);
   await press('Control+ArrowDown', 'Control+ArrowUp');
   await input().fill('webhokos');
   await press('Enter');
@@ -323,6 +324,57 @@ test('actions of the page, settings and creating are there, by groups and by the
   await press('Escape');
   await find('qqzzxxyy');
   await page.getByText('Nothing matches “qqzzxxyy”').waitFor();
+  await expectAccessible(page);
+  await press('Escape');
+});
+
+test('what is selected can be edited, exported, merged, made a favourite and deleted from the menu', async () => {
+  await openTable();
+  await page.getByRole('grid').focus();
+  await press('ArrowDown', 'Shift+Space', 'ArrowDown', 'Shift+Space', 'Control+k');
+  const these = page.getByRole('group', { name: '2 people selected' });
+  for (const name of ['Edit a field of these', 'Share these', 'Export these', 'Merge these into one', 'Delete these'])
+    await these.getByRole('option', { name }).waitFor();
+  await input().fill('export these');
+  await press('Enter');
+  await page.getByRole('dialog', { name: /^Export/ }).waitFor();
+  await press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await find('merge these');
+  await press('Enter');
+  await page.getByRole('dialog', { name: /^Merge/ }).waitFor();
+  await press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await find('add these');
+  await press('Enter');
+  await page.getByText('Added to your favourites').waitFor();
+  await find('delete these');
+  await press('Enter');
+  await page.getByText('2 people deleted').waitFor();
+  await press('Control+z');
+});
+
+test('what is chosen in the trash is restored from the menu', async () => {
+  await openTable();
+  await page.getByRole('grid').focus();
+  await press('ArrowDown', 'Control+Backspace');
+  await page.getByText('Person deleted').waitFor();
+  await page.goto(`${address}/trash`);
+  await page
+    .getByRole('checkbox', { name: /^Select / })
+    .nth(1)
+    .check();
+  await find('restore these');
+  await press('Enter');
+  await page.getByText('1 record restored').waitFor();
+});
+
+test('on a record’s page its fields are edited by their names', async () => {
+  await openRecord();
+  await find('change job');
+  await option('Change Job title…').waitFor();
+  await press('Enter');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Job title');
   await press('Escape');
 });
 

@@ -16,12 +16,22 @@ const takesFocus = (element: Element): boolean =>
   element instanceof HTMLElement && element.matches(FOCUSABLE) && !element.matches(':disabled') && isThere(element);
 const isLost = (): boolean => document.activeElement === document.body || document.activeElement === null;
 
+/** What stands for an element where the page around it was drawn anew. */
+function sameOf(element: HTMLElement): HTMLElement | null {
+  const label = element.getAttribute('aria-label');
+  const found = label && document.querySelector(`${element.tagName}[aria-label="${CSS.escape(label)}"]`);
+  return found instanceof HTMLElement && takesFocus(found) ? found : null;
+}
+
 /** Where one was before, if what is gone lay over the page; else what is nearest to where one was. */
 function nextTo({ element, around }: Held, before: Held[]): HTMLElement | undefined {
   const wasOver = [element, ...around].find((each) => each.matches(OVER));
   if (wasOver) {
-    const earlier = before.findLast((each) => !each.around.includes(wasOver) && takesFocus(each.element));
-    if (earlier) return earlier.element;
+    const earlier = before.filter((each) => !each.around.includes(wasOver)).toReversed();
+    for (const each of earlier) {
+      const there = takesFocus(each.element) ? each.element : sameOf(each.element);
+      if (there) return there;
+    }
   }
   for (const each of around) {
     // Around the whole page the first that takes the focus is the link past the navigation, which would lie over it.

@@ -92,7 +92,8 @@ export const theme = createTheme({
     },
     Notification: { defaultProps: { closeButtonProps: { 'aria-label': t('Dismiss') } } },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 } } },
-    Menu: { defaultProps: { ...sheet, shadow: 'md' } },
+    // A menu has items and nothing else: it takes the focus itself, and not a part made for that.
+    Menu: { defaultProps: { ...sheet, shadow: 'md', withInitialFocusPlaceholder: false } },
     Popover: { defaultProps: { ...sheet, shadow: 'md' } },
     Table: { defaultProps: { verticalSpacing: 'calc(7px * var(--rv-density))' } },
     PasswordInput: { defaultProps: { visibilityToggleButtonProps: { 'aria-label': t('Show or hide the password') } } },

@@ -27,7 +27,7 @@ import { createRecord, deleteRecords } from '../records/changes.ts';
 import { shownFields } from '../records/columnLayout.ts';
 import type { FormStart } from '../records/CreateModal.tsx';
 import { dependencies } from '../records/dependencies.ts';
-import { rememberList } from '../records/recordSequence.ts';
+import { rememberList, takeOpened } from '../records/recordSequence.ts';
 import { reasonOf, type Edit } from '../records/refusals.ts';
 import { useLiveObjects } from '../records/useLiveObject.ts';
 import { ViewFrame, type ViewPageProps } from '../records/ViewFrame.tsx';
@@ -88,7 +88,9 @@ export function BoardPage(props: ViewPageProps) {
   const [asking, setAsking] = useState<Asking | null>(null);
   const [creating, setCreating] = useState<Creating | null>(null);
   const [said, setSaid] = useState('');
-  const [inHand, setInHand] = useState<string | null>(null);
+  // Who comes back from a record goes on at its card.
+  const [cameFrom] = useState(() => (within ? undefined : takeOpened(object)));
+  const [inHand, setInHand] = useState<string | null>(cameFrom ?? null);
   const [at, setAt] = useState(0);
   const isLifted = useRef(false);
 
@@ -214,6 +216,12 @@ export function BoardPage(props: ViewPageProps) {
     if (card) card.focus({ preventScroll: tries === 12 });
     else if (tries > 0) requestAnimationFrame(() => focusCard(id, tries - 1));
   }, []);
+
+  const isThere = cameFrom !== undefined && loaded.includes(cameFrom);
+  useEffect(() => {
+    const { activeElement } = document;
+    if (isThere && (activeElement === document.body || activeElement?.id === 'main')) focusCard(cameFrom);
+  }, [isThere, cameFrom, focusCard]);
 
   const tell = useCallback(
     (id: string, to: Place) => {

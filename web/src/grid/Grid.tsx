@@ -179,8 +179,17 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
       const column = columns[spot.column];
       if (!column) return;
       const place: Place = { row: items.at(spot.row).key, column: column.id };
-      if (isExtending) store.extend(place);
-      else store.focus(place);
+      if (isExtending) {
+        store.extend(place);
+        const block = rangeOf(items, columns, store.getState().active, place);
+        if (block)
+          say(
+            t('{rows} × {columns} cells.', {
+              rows: block.bottom - block.top + 1,
+              columns: block.right - block.left + 1,
+            }),
+          );
+      } else store.focus(place);
       reveal(spot);
     },
     [store, items, columns, reveal],

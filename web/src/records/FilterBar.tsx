@@ -1,6 +1,6 @@
 import { Menu, Popover } from '@mantine/core';
 import { IconFilter, IconFolderPlus, IconPlus, IconTextScan2, IconX } from '@tabler/icons-react';
-import { useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { usePhone } from '../app/phone.ts';
 import { ANY_FIELD, OPERATOR_LABELS, operatorsOf, takesValue, type Filter } from '../model/filters.ts';
 import {
@@ -16,7 +16,7 @@ import {
 import { visibleFields } from '../model/lookup.ts';
 import { useWholeModel } from '../model/store.ts';
 import type { Model, ModelObject } from '../model/types.ts';
-import { FieldMenuItems } from './FieldMenuItems.tsx';
+import { FieldMenu } from './FieldMenu.tsx';
 import { AnyText, FilterBuilder } from './FilterBuilder.tsx';
 import { FilterForm } from './FilterForm.tsx';
 import classes from './records.module.css';
@@ -62,11 +62,17 @@ function Chip({
   children: (close: () => void) => ReactNode;
 }) {
   const [opened, setOpened] = useState(initiallyOpen);
+  const button = useRef<HTMLButtonElement>(null);
+  // Who has said what is wanted goes on from where it stands; not in this moment, or the key that closes it would open it again.
+  useEffect(() => {
+    const target = button.current;
+    return opened ? () => void requestAnimationFrame(() => target?.focus()) : undefined;
+  }, [opened]);
   return (
     <span className={classes.filterChip} data-idle={idle !== null || undefined} title={idle ?? undefined}>
       <Popover opened={opened} onChange={setOpened} position="bottom-start" width={width} trapFocus shadow="md">
         <Popover.Target>
-          <button type="button" className={classes.filterButton} onClick={() => setOpened(!opened)}>
+          <button ref={button} type="button" className={classes.filterButton} onClick={() => setOpened(!opened)}>
             {said}
             {idle ? (
               <span className={classes.filterIdle}> · {idle.replace(/^Not applied: /, 'not applied, ')}</span>
@@ -167,8 +173,13 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
     onAdding(false);
   };
   const adder = (
-    <Menu opened={adding} onChange={onAdding} position="bottom-start" width={240}>
-      <Menu.Target>
+    <FieldMenu
+      label={t('Add a filter')}
+      opened={adding}
+      onChange={onAdding}
+      position="bottom-start"
+      width={240}
+      target={
         <button type="button" className={classes.filterAdd} aria-label={phone ? t('Add a filter') : undefined}>
           {phone ? (
             <IconFilter size={18} stroke={1.75} />
@@ -178,21 +189,24 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
             </>
           )}
         </button>
-      </Menu.Target>
-      <Menu.Dropdown mah={380} style={{ overflow: 'auto' }}>
-        <FieldMenuItems fields={fields} onChoose={(field) => add(startFilter(field))} />
-        <Menu.Divider />
-        <Menu.Item
-          leftSection={<IconTextScan2 size={14} />}
-          onClick={() => add({ field: ANY_FIELD, operator: 'contains', value: '' })}
-        >
-          {t('Any text')}
-        </Menu.Item>
-        <Menu.Item leftSection={<IconFolderPlus size={14} />} onClick={() => add({ join: 'or', nodes: [] })}>
-          {t('Group of conditions')}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+      }
+      fields={fields}
+      onChoose={(field) => add(startFilter(field))}
+      after={
+        <>
+          <Menu.Divider />
+          <Menu.Item
+            leftSection={<IconTextScan2 size={14} />}
+            onClick={() => add({ field: ANY_FIELD, operator: 'contains', value: '' })}
+          >
+            {t('Any text')}
+          </Menu.Item>
+          <Menu.Item leftSection={<IconFolderPlus size={14} />} onClick={() => add({ join: 'or', nodes: [] })}>
+            {t('Group of conditions')}
+          </Menu.Item>
+        </>
+      }
+    />
   );
   return (
     <div className={classes.filters} role="group" aria-label={t('Filters')}>

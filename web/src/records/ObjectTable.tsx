@@ -11,6 +11,7 @@ import { usePhone } from '../app/phone.ts';
 import { settle, settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldsToAsk } from '../fields/rules.ts';
+import { ROW_HEIGHT } from '../grid/Grid.tsx';
 import { cellKey, createGridStore } from '../grid/store.ts';
 import { localDay } from '../model/dates.ts';
 import { canGroup, groupValue } from '../model/grouping.ts';
@@ -38,7 +39,7 @@ import { createGroupStore, MOST_GROUPS, type GroupItems } from './groupStore.ts'
 import peekClasses from './peek.module.css';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
 import { usePrinting } from '../print/printing.ts';
-import { rememberList } from './recordSequence.ts';
+import { rememberList, takeOpened } from './recordSequence.ts';
 import { beginningOf, createTableStore, type TableBeginning } from './tableStore.ts';
 import { isShownAlready } from './isShownAlready.ts';
 import { colorFields, tonesBy } from './tones.ts';
@@ -77,6 +78,7 @@ export function ObjectTable(props: ViewPageProps) {
   const keptAs = `table ${object.id} ${JSON.stringify([filters, sorts])}`; // no text
   const [table] = useState(() => createTableStore(takeKept<TableBeginning>(keptAs)));
   const [grid] = useState(createGridStore);
+  const [cameFrom] = useState(() => (within ? undefined : takeOpened(object)));
   const [feet] = useState(createFeet);
   const [draftRow] = useState<RecordRow>(() => ({ id: DRAFT }));
   const fields = useMemo(() => shownFields(object, layout), [object, layout]);
@@ -377,6 +379,18 @@ export function ObjectTable(props: ViewPageProps) {
   const inHandItem = activeRow === null ? null : items.at(Math.max(0, items.indexOf(activeRow)));
   const inHand =
     inHandItem?.kind === 'row' && inHandItem.key === activeRow && activeRow !== DRAFT ? inHandItem.row : null;
+  // Who comes back from a record goes on at its row.
+  useEffect(() => {
+    const index = cameFrom === undefined || status !== 'ready' ? -1 : latestItems.current.indexOf(cameFrom);
+    const element = document.querySelector<HTMLElement>('main [role="grid"]');
+    if (cameFrom === undefined || index < 0 || !element || grid.getState().active) return;
+    const top = index * ROW_HEIGHT;
+    if (top > element.scrollTop + element.clientHeight - 3 * ROW_HEIGHT)
+      element.scrollTop = top - Math.round(element.clientHeight / 2);
+    grid.focus({ row: cameFrom, column: label?.name ?? '' });
+    const { activeElement } = document;
+    if (activeElement === document.body || activeElement?.id === 'main') element.focus({ preventScroll: true });
+  }, [cameFrom, status, grid, label?.name]);
   const focusGrid = () => document.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
   const movePeek = (by: -1 | 1) => {
     const all = latestItems.current;

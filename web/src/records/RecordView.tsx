@@ -38,7 +38,7 @@ import classes from './RecordView.module.css';
 import { rememberRecord } from '../find/recents.ts';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
 import { editButton, editField } from './editField.ts';
-import { listSearch, rememberedSearch } from './recordSequence.ts';
+import { listSearch, rememberedSearch, rememberOpened } from './recordSequence.ts';
 import { useNeighbours } from './useNeighbours.ts';
 import { demandsOf, readAhead, useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
@@ -112,7 +112,10 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   useShortcut('record.previous', previous === undefined ? null : () => open(previous));
   useShortcut('record.edit', row && rights.canUpdate ? () => editField(labelField(object)?.name) : null);
   useEffect(() => {
-    if (row) rememberRecord({ objectId: object.id, id, label });
+    if (!row) return;
+    rememberRecord({ objectId: object.id, id, label });
+    rememberOpened(object, id);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the object is known by its id
   }, [row, object.id, id, label]);
 
   const remove = async () => {

@@ -3,7 +3,7 @@ import { IconArrowDown, IconArrowUp, IconX } from '@tabler/icons-react';
 import { visibleFields } from '../model/lookup.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
-import { FieldMenuItems } from './FieldMenuItems.tsx';
+import { FieldMenu } from './FieldMenu.tsx';
 import classes from './records.module.css';
 import { SortButton } from './tableButtons.tsx';
 import { t } from '../language/t.ts';
@@ -42,29 +42,36 @@ export function SortMenu({
     );
   };
   return (
-    <Menu position="bottom-end" width={240} defaultOpened={defaultOpened}>
-      <Menu.Target>
-        <SortButton isSorted={sorts.length > 0} />
-      </Menu.Target>
-      <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
-        <Menu.Item onClick={() => onSort([])}>{t('Newest first')}</Menu.Item>
-        {sorts.length > 1
-          ? sorts.map((sort) => (
-              <Menu.Item
-                key={sort.field}
-                leftSection={<IconX size={14} />}
-                closeMenuOnClick={false}
-                onClick={() => onSort(sorts.filter((each) => each !== sort))}
-              >
-                {t('Not by {label}', {
-                  label: inSentence(object.fields.find(({ name }) => name === sort.field)?.label ?? sort.field),
-                })}
-              </Menu.Item>
-            ))
-          : null}
-        <Menu.Divider />
-        <FieldMenuItems fields={visibleFields(object).filter(isSortable)} stayOpen markOf={markOf} onChoose={choose} />
-      </Menu.Dropdown>
-    </Menu>
+    <FieldMenu
+      label={t('Sort')}
+      position="bottom-end"
+      width={240}
+      defaultOpened={defaultOpened}
+      target={<SortButton isSorted={sorts.length > 0} />}
+      fields={visibleFields(object).filter(isSortable)}
+      stayOpen
+      markOf={markOf}
+      onChoose={choose}
+      before={
+        <>
+          <Menu.Item onClick={() => onSort([])}>{t('Newest first')}</Menu.Item>
+          {sorts.length > 1
+            ? sorts.map((sort) => (
+                <Menu.Item
+                  key={sort.field}
+                  leftSection={<IconX size={14} />}
+                  closeMenuOnClick={false}
+                  onClick={() => onSort(sorts.filter((each) => each !== sort))}
+                >
+                  {t('Not by {label}', {
+                    label: inSentence(object.fields.find(({ name }) => name === sort.field)?.label ?? sort.field),
+                  })}
+                </Menu.Item>
+              ))
+            : null}
+          <Menu.Divider />
+        </>
+      }
+    />
   );
 }

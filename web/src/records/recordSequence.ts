@@ -9,6 +9,17 @@ const lists = new Map<string, { ids: string[]; total: number | null }>();
 export const rememberList = (object: ModelObject, ids: string[], total: number | null): void =>
   void lists.set(object.id, { ids, total });
 
+const opened = new Map<string, string>();
+
+/** Which record of an object was open last: who comes back to the list goes on from it. */
+export const rememberOpened = (object: ModelObject, id: string): void => void opened.set(object.id, id);
+
+export function takeOpened(object: ModelObject): string | undefined {
+  const id = opened.get(object.id);
+  opened.delete(object.id);
+  return id;
+}
+
 const searches = new Map<string, TableSearch>();
 
 /** What the address says of the list of an object that was shown last, its view included. */

@@ -118,8 +118,7 @@ export function FormulaEditor(props: FormulaEditorProps) {
           spellCheck={false}
           autoCapitalize="off"
           autoComplete="off"
-          role="combobox"
-          aria-expanded={opened}
+          aria-haspopup="listbox"
           aria-controls={`${id}-list`}
           aria-activedescendant={opened ? `${id}-${active}` : undefined}
           aria-autocomplete="list"

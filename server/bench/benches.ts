@@ -5,6 +5,7 @@ import { duplicatesScan } from './duplicates.scan.ts';
 import { eventsOverhead } from './events.overhead.ts';
 import { eventsWriters } from './events.writers.ts';
 import { eventsDispatch } from './events.dispatch.ts';
+import { findKey } from './find.browser.ts';
 import { filesStream } from './files.stream.ts';
 import { exportMemory } from './export.memory.ts';
 import { formulaRead } from './formula.read.ts';
@@ -63,6 +64,7 @@ export const BENCHES: readonly Bench[] = [
   tableScroll,
   tableKey,
   tableHeap,
+  findKey,
   pageOpen,
   boardDrag,
   workspaceCreate,

@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app/App.tsx';
 import './app/global.css';
 import './app/phone.css';
+import './app/forcedColors.css';
 import { settle, settled } from './app/settled.ts';
 import { theme, variables } from './app/theme.ts';
 import { loadIcons } from './fields/ObjectIcon.tsx';

@@ -6,6 +6,7 @@ import { parseValue } from '../model/parse.ts';
 import type { ModelField } from '../model/types.ts';
 import { sameValue, type FieldValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
+import { noteId } from './noteId.ts';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 
@@ -93,6 +94,7 @@ export function DateEditor({ field, value, typed, problem, onSave, onUnread, onD
             placeholder={withTime ? '2026-11-22 14:30' : '2026-11-22'}
             aria-label={field.label}
             aria-invalid={reason !== null}
+            aria-describedby={noteId(field)}
             autoComplete="off"
             onChange={(event) => {
               setText(event.currentTarget.value);

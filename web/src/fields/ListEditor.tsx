@@ -7,6 +7,7 @@ import { allLinks } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { sameValue, type FieldValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
+import { noteId } from './noteId.ts';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 import { t } from '../language/t.ts';
@@ -145,6 +146,7 @@ export function ListEditor({ field, value, typed, problem, onSave, onUnread, onD
               placeholder={isLinks ? 'https://…' : undefined}
               aria-label={which}
               aria-invalid={reason !== null}
+              aria-describedby={noteId(field)}
               autoComplete="off"
               spellCheck={field.type === 'ARRAY'}
               onChange={(event) => change(item.key, { text: event.currentTarget.value })}

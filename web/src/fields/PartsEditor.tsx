@@ -5,6 +5,7 @@ import { addressParts, coordinatesText } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { isParts, sameValue, type Parts } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
+import { noteId } from './noteId.ts';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 import { t } from '../language/t.ts';
@@ -104,6 +105,8 @@ export function PartsEditor({ field, value, typed, problem, onSave, onDrop, done
           value={texts[part] ?? ''}
           placeholder={label}
           aria-label={`${field.label}: ${inSentence(label)}`}
+          aria-invalid={Boolean(problem)}
+          aria-describedby={noteId(field)}
           autoComplete="off"
           onChange={(event) => {
             setMisplaced(null);

@@ -4,6 +4,7 @@ import { Fragment, useEffect, useId, useRef, useState, type KeyboardEvent, type 
 import type { Move } from '../grid/types.ts';
 import type { ModelField } from '../model/types.ts';
 import { EditorNote } from './EditorNote.tsx';
+import { noteId } from './noteId.ts';
 import classes from './fields.module.css';
 import { t } from '../language/t.ts';
 
@@ -173,6 +174,8 @@ export function Picker({
           placeholder={label}
           role="combobox"
           aria-label={label}
+          aria-invalid={Boolean(problem)}
+          aria-describedby={noteId(field)}
           aria-expanded
           aria-controls={listId}
           aria-activedescendant={at >= 0 ? `${listId}-${at}` : undefined}

@@ -5,6 +5,7 @@ import { editText, parseColor, parseValue } from '../model/parse.ts';
 import type { FieldType, ModelField } from '../model/types.ts';
 import { isParts, sameValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
+import { noteId } from './noteId.ts';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 import { t } from '../language/t.ts';
@@ -90,6 +91,7 @@ export function TextEditor({ field, value, typed, problem, onSave, onUnread, onD
     value: text,
     'aria-label': field.label,
     'aria-invalid': reason !== null,
+    'aria-describedby': noteId(field),
     onChange: (event: { currentTarget: { value: string } }) => {
       setText(event.currentTarget.value);
       setReason(null);

@@ -30,6 +30,7 @@ function Cell({ id, column, index, active, flashing, refused, inRange, hasHandle
       id={id}
       aria-colindex={index + 2}
       aria-readonly={!column.editable}
+      aria-invalid={refused || undefined}
       aria-selected={inRange || undefined}
       data-column={column.id}
       data-active={active || undefined}

@@ -362,7 +362,7 @@ function PreviewTable({ headers, rows }: { headers: string[]; rows: PreviewRow[]
               {cells.map(({ text, problem }, index) => (
                 <td key={index} className={problem ? classes.wrong : undefined} title={problem ?? text}>
                   {text}
-                  {problem ? <span hidden>{problem}</span> : null}
+                  {problem ? <span className="visually-hidden">{problem}</span> : null}
                 </td>
               ))}
             </tr>

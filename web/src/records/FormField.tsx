@@ -1,5 +1,5 @@
 import { Input, Switch, Textarea, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FieldEditor } from '../fields/FieldEditor.tsx';
 import { isNeeded, ruleHints } from '../fields/rules.ts';
@@ -50,6 +50,7 @@ interface FormFieldProps {
 /** A field of a form: typed into, or opened to choose from as in a table. */
 export function FormField({ model, field, entry, problem, autofocus, onChange }: FormFieldProps) {
   const [editing, setEditing] = useState(false);
+  const errorId = useId();
   const shared = {
     label: field.label,
     withAsterisk: isNeeded(model, field),
@@ -67,7 +68,7 @@ export function FormField({ model, field, entry, problem, autofocus, onChange }:
   if (isChosen(field)) {
     const value = 'value' in entry ? entry.value : null;
     return (
-      <Input.Wrapper {...shared} labelElement="div">
+      <Input.Wrapper {...shared} labelElement="div" errorProps={{ id: errorId }}>
         <div className={classes.formChoice} data-invalid={problem !== null || undefined}>
           {editing ? (
             <FieldEditor
@@ -81,6 +82,7 @@ export function FormField({ model, field, entry, problem, autofocus, onChange }:
             <button
               type="button"
               aria-label={t('Choose {label}', { label: field.label })}
+              aria-describedby={problem ? errorId : undefined}
               data-autofocus={autofocus || undefined}
               onClick={() => setEditing(true)}
             >

@@ -36,6 +36,8 @@ import { forward } from '../language/direction.ts';
 const ROW_HEIGHT = 32;
 const HEAD_HEIGHT = 34;
 const FOOT_HEIGHT = 33;
+/** What lies over the lowest lines while some are selected: the line in hand is never under it. */
+const BAR_HEIGHT = 68;
 
 interface GridProps<Row> {
   label: string;
@@ -95,6 +97,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
         : range,
     [range, filledTo],
   );
+  const barHeight = selectedCount > 0 ? BAR_HEIGHT : 0;
   const isBlock = shownRange !== null && !isOne(shownRange);
   const canFill = range !== null && columns.slice(range.left, range.right + 1).some(({ editable }) => editable);
 
@@ -156,7 +159,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
       const element = scroller.current;
       if (!element) return;
       const top = spot.row * rowHeight;
-      const visible = element.clientHeight - HEAD_HEIGHT - (hasFoot ? FOOT_HEIGHT : 0);
+      const visible = element.clientHeight - HEAD_HEIGHT - (hasFoot ? FOOT_HEIGHT : 0) - barHeight;
       if (top < element.scrollTop) element.scrollTop = top;
       else if (top + rowHeight > element.scrollTop + visible) element.scrollTop = top + rowHeight - visible;
       if (spot.column < pinned) {
@@ -171,7 +174,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
       if (left < aside || width > room) element.scrollLeft = forward * left;
       else if (left + width > aside + room) element.scrollLeft = forward * (left + width - room);
     },
-    [columns, pinned, pinnedWidth, hasFoot, rowHeight],
+    [columns, pinned, pinnedWidth, hasFoot, rowHeight, barHeight],
   );
 
   const go = useCallback(
@@ -429,7 +432,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
           onSelectAll={selectAll}
           setWidth={setWidth}
         />
-        <div role="rowgroup" className={classes.body} style={{ height: items.count * rowHeight }}>
+        <div role="rowgroup" className={classes.body} style={{ height: items.count * rowHeight + barHeight }}>
           {placed.map(({ element, index }) => {
             const item = items.at(index);
             const top = index * rowHeight;

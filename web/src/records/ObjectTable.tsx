@@ -11,7 +11,6 @@ import { usePhone } from '../app/phone.ts';
 import { settle, settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldsToAsk } from '../fields/rules.ts';
-import { ROW_HEIGHT } from '../grid/Grid.tsx';
 import { cellKey, createGridStore } from '../grid/store.ts';
 import { localDay } from '../model/dates.ts';
 import { canGroup, groupValue } from '../model/grouping.ts';
@@ -384,8 +383,9 @@ export function ObjectTable(props: ViewPageProps) {
     const index = cameFrom === undefined || status !== 'ready' ? -1 : latestItems.current.indexOf(cameFrom);
     const element = document.querySelector<HTMLElement>('main [role="grid"]');
     if (cameFrom === undefined || index < 0 || !element || grid.getState().active) return;
-    const top = index * ROW_HEIGHT;
-    if (top > element.scrollTop + element.clientHeight - 3 * ROW_HEIGHT)
+    const row = Number.parseFloat(element.style.getPropertyValue('--row'));
+    const top = index * row;
+    if (top > element.scrollTop + element.clientHeight - 3 * row)
       element.scrollTop = top - Math.round(element.clientHeight / 2);
     grid.focus({ row: cameFrom, column: label?.name ?? '' });
     const { activeElement } = document;

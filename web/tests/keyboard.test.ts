@@ -48,6 +48,8 @@ beforeAll(async () => {
   await page.getByLabel('Password', { exact: true }).fill(DEMO_PASSWORD);
   await press('Enter');
   await page.locator('main#main h1').first().waitFor();
+  // What tells of pages comes once the first one stands.
+  await page.locator('body > [role="status"]').first().waitFor({ state: 'attached' });
 }, 120_000);
 
 afterAll(() => {

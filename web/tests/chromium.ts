@@ -56,7 +56,7 @@ const violationsOf = (page: Page, options: axe.RunOptions): Promise<string[]> =>
       // What lies on a plane that one draws nearer is as large as one makes it.
       'target-size': '.react-flow',
       // Landmarks lead to what one might miss; a menu has the focus.
-      region: '[role="menu"], [role="listbox"]',
+      region: '[role="menu"], [role="listbox"], .mantine-Popover-dropdown',
       // The arrow keys that go through the choices scroll them.
       'scrollable-region-focusable': '.mantine-Combobox-dropdown',
     };

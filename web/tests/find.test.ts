@@ -345,7 +345,7 @@ test('what is selected can be edited, exported, merged, made a favourite and del
   await page.getByRole('dialog', { name: /^Merge/ }).waitFor();
   await press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  await find('add these');
+  await find('add these to fav');
   await press('Enter');
   await page.getByText('Added to your favourites').waitFor();
   await find('delete these');

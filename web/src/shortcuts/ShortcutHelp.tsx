@@ -49,7 +49,7 @@ function Shortcuts() {
   const all: ShortcutText[] = [
     ...shortcutTexts(own),
     ...[...goLetters(model)].map(([letter, object]) => ({
-      id: `go.${object.namePlural}`,
+      id: `go.objects.${object.namePlural}`,
       place: 'go' as const,
       keys: [`g ${letter}`],
       text: object.labelPlural,

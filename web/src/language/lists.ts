@@ -1,7 +1,8 @@
 import { language } from './language.ts';
 
 const list = (type: 'conjunction' | 'disjunction') => {
-  const format = new Intl.ListFormat(language, { type });
+  // American English would put a comma before the last.
+  const format = new Intl.ListFormat(language === 'en' ? 'en-GB' : language, { type });
   return (items: string[]): string => format.format(items);
 };
 

@@ -190,7 +190,7 @@ test('values of a workbook are given a meaning, rows that match are updated, and
   await page.getByText('1 company imported from sheet.xlsx').waitFor();
   await page.getByRole('link', { name: 'All imports' }).click();
   await page.getByRole('link', { name: 'sheet.xlsx' }).waitFor();
-  await page.getByRole('cell', { name: 'Undone' }).waitFor();
+  await page.getByRole('cell', { name: 'Undone' }).first().waitFor();
   await expectAccessible(page);
 }); // prettier-ignore
 
@@ -214,10 +214,10 @@ test('what a list shows is exported, as a download', async () => {
   await page.goto(`${address}/objects/companies?sort=-name`);
   await page.getByRole('button', { name: 'About this view' }).click();
   await page.getByRole('menuitem', { name: 'Export…' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Export' }).waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Export', exact: true }).waitFor();
   await expectAccessible(page);
   const download = page.waitForEvent('download');
-  await page.getByRole('dialog').getByRole('button', { name: 'Export' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Export', exact: true }).click();
   const done = await download;
   expect(done.suggestedFilename()).toMatch(/^Companies .*\.csv$/);
   const lines = readFileSync(await done.path(), 'utf8')

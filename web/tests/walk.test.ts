@@ -538,7 +538,7 @@ describe('the walk', () => {
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: /^Formula / }).click();
     await dialog.getByLabel('Label', { exact: true }).fill('Revenue per head');
-    const formula = dialog.getByRole('combobox', { name: 'Formula' });
+    const formula = dialog.getByRole('textbox', { name: 'Formula' });
     await formula.click();
     await page.keyboard.type('annualRevenue / emplo');
     await dialog.getByRole('option', { name: /employees/ }).waitFor();

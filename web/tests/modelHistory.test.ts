@@ -239,7 +239,7 @@ async function addIndex({ kind, fields, name, where }: NewIndex): Promise<Locato
   }
   if (where) {
     await panel.getByRole('switch', { name: 'Only some of the records' }).check();
-    await panel.getByRole('combobox', { name: 'Those for which' }).fill(where);
+    await panel.getByRole('textbox', { name: 'Those for which' }).fill(where);
   }
   await panel.getByLabel('Name', { exact: true }).fill(name);
   await panel.getByRole('button', { name: 'Add index' }).click();
@@ -275,14 +275,15 @@ describe('indexes', () => {
         `select indexdef from pg_indexes where schemaname = '$schema' and indexname ~ '_index_'`,
       )
     ).map(({ indexdef }) => indexdef);
-    for (const part of [
-      /btree \(close_date\)$/,
-      /gin_trgm_ops/,
-      /\(stage, amount_amount_micros\)/,
-      /WHERE/,
-      /gin \(emails_additional_emails\)/,
-    ])
-      expect(definitions.filter((definition) => part.test(definition))).toHaveLength(1);
+    // Of one field there is one for either direction of a list.
+    for (const [part, count] of [
+      [/close_date/, 4],
+      [/gin_trgm_ops/, 1],
+      [/\(stage.*amount_amount_micros/, 1],
+      [/WHERE/, 2],
+      [/gin \(emails_additional_emails\)/, 1],
+    ] as const)
+      expect([part, definitions.filter((definition) => part.test(definition)).length]).toEqual([part, count]);
     await page.getByRole('button', { name: 'Delete index Mails' }).click();
     await page.getByRole('heading', { name: 'No indexes of your own' }).waitFor();
   }, 180_000);
@@ -294,7 +295,7 @@ describe('indexes', () => {
       await page.goto(`${address}/settings/model/people?tab=indexes`);
       const line = await addIndex({ fields: ['City'], name: 'By city' });
       const plan = dialog(/^Add the index/);
-      await plan.getByText('1 step runs in the background').waitFor();
+      await plan.getByText('2 steps run in the background').waitFor();
       await plan.getByRole('button', { name: 'Cancel' }).click();
       await plan.waitFor({ state: 'detached' });
       expect(
@@ -310,8 +311,12 @@ describe('indexes', () => {
         .click();
       await plan.getByRole('button', { name: 'Add index' }).click();
       const works = page.getByRole('list', { name: 'Under way' });
-      await works.getByText('Building an index').waitFor();
-      await works.getByText(/% of 2,500 rows|Under way/).waitFor();
+      // One for either direction of a list.
+      await works.getByText('Building an index').nth(1).waitFor();
+      await works
+        .getByText(/% of 2,500 rows|Under way/)
+        .first()
+        .waitFor();
       await line.getByText('being built').waitFor();
       await shot('online');
       expect(
@@ -320,7 +325,7 @@ describe('indexes', () => {
         ),
       ).toEqual([]);
       await holder.query('commit');
-      await works.getByText('Done', { exact: true }).waitFor();
+      await works.getByText('Done', { exact: true }).nth(1).waitFor();
       await line.getByText('being built').waitFor({ state: 'detached' });
     } finally {
       await holder.query('rollback');

@@ -383,13 +383,15 @@ export function ObjectTable(props: ViewPageProps) {
     const index = cameFrom === undefined || status !== 'ready' ? -1 : latestItems.current.indexOf(cameFrom);
     const element = document.querySelector<HTMLElement>('main [role="grid"]');
     if (cameFrom === undefined || index < 0 || !element || grid.getState().active) return;
+    // Whoever holds something else, such as the link that led here, begins anew.
+    const { activeElement } = document;
+    if (activeElement !== document.body && activeElement?.id !== 'main') return;
     const row = Number.parseFloat(element.style.getPropertyValue('--row'));
     const top = index * row;
     if (top > element.scrollTop + element.clientHeight - 3 * row)
       element.scrollTop = top - Math.round(element.clientHeight / 2);
     grid.focus({ row: cameFrom, column: label?.name ?? '' });
-    const { activeElement } = document;
-    if (activeElement === document.body || activeElement?.id === 'main') element.focus({ preventScroll: true });
+    element.focus({ preventScroll: true });
   }, [cameFrom, status, grid, label?.name]);
   const focusGrid = () => document.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
   const movePeek = (by: -1 | 1) => {

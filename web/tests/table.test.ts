@@ -176,7 +176,7 @@ describe('blocks of cells', () => {
     await press('Control+Home');
     await take('Part 0001', 'kind');
     await clipboard('paste', lines.join('\n'));
-    await page.getByText(/^4999 cells pasted/).waitFor();
+    await page.getByText(/^4,999 cells pasted/).waitFor();
     page.off('request', count);
     expect(requests).toBe(1);
     expect(await counted(`kind = 'GEAR' and due = '2027-03-31' and colour_name like 'Colour name %'`)).toBe(500);
@@ -400,6 +400,7 @@ describe('thousands at once', () => {
     await page.keyboard.press('Escape');
     await dialog.getByRole('button', { name: 'Take off' }).click();
     await eventually(async () => (await links()) === 0, 'none is on the list');
+    await page.getByText('1,000 parts taken off Trade fair').waitFor();
     await press('Control+z');
     await eventually(async () => (await links()) === 1000, 'all are on the list again');
   });

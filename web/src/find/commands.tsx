@@ -39,6 +39,7 @@ import { navigationObjects } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { may } from '../model/store.ts';
 import type { Model } from '../model/types.ts';
+import { forgetOpened } from '../records/recordSequence.ts';
 import { openNotifications } from '../notifications/notificationStore.ts';
 import { chooseView } from '../seeing/seeing.ts';
 import { useProfile } from '../session/profile.ts';
@@ -141,7 +142,10 @@ export function places(model: Model, router: Router): Entry[] {
         label: object.labelPlural,
         ...(letter ? { keys: `g ${letter}` } : {}),
         icon: <ObjectIcon name={object.icon} color={object.color} />,
-        run: () => void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } }),
+        run: () => {
+          forgetOpened(object);
+          void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
+        },
       };
     }),
     {

@@ -20,6 +20,9 @@ export function takeOpened(object: ModelObject): string | undefined {
   return id;
 }
 
+/** Who is led to a list by a command begins there anew. */
+export const forgetOpened = (object: ModelObject): void => void opened.delete(object.id);
+
 const searches = new Map<string, TableSearch>();
 
 /** What the address says of the list of an object that was shown last, its view included. */

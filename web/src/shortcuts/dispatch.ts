@@ -3,6 +3,7 @@ import { useEffect } from 'react';
 import { askToCreate, openCommand, useHelp } from '../app/commandStore.ts';
 import { navigationObjects, objectByPlural } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
+import { forgetOpened } from '../records/recordSequence.ts';
 import { may, useModelStore } from '../model/store.ts';
 import { openNotifications } from '../notifications/notificationStore.ts';
 import { redo, undo } from '../undo/undo.ts';
@@ -66,7 +67,11 @@ export function useShortcuts(): void {
       if (id) return handlerOf(id) ?? everywhere[id];
       const { model } = useModelStore.getState();
       const object = model && keys.startsWith('g ') ? goLetters(model).get(keys.slice(2)) : undefined;
-      return object && (() => openObject(object.namePlural));
+      if (!object) return;
+      return () => {
+        forgetOpened(object);
+        openObject(object.namePlural);
+      };
     };
 
     const onKeyDown = (event: KeyboardEvent) => {

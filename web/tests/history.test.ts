@@ -268,7 +268,7 @@ test('a list is shown as it was, also on a phone in the dark, and leads to recor
   await page.getByRole('link', { name, exact: true }).click();
   await page.getByRole('heading', { name }).waitFor();
   await banner(page).getByRole('button', { name: 'Back to now' }).click();
-  await page.getByText('This company is not here').waitFor();
+  await page.getByRole('heading', { name: 'This company is not here' }).waitFor();
 
   const phone = await enter({ viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
   for (const [path, shot] of [

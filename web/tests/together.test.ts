@@ -108,6 +108,6 @@ test('who leaves is gone, and a record that one deletes is gone for the other', 
   await database.admin.query(`update ${schema}.companies set name = 'Changed in psql' where id = $1`, [company]);
   await hers!.getByRole('grid').getByText('Changed in psql', { exact: true }).first().waitFor();
   await database.admin.query(`delete from ${schema}.companies where id = $1`, [company]);
-  await mine!.getByText('This company is not here').waitFor();
+  await mine!.getByRole('heading', { name: 'This company is not here' }).waitFor();
   await hers!.getByRole('grid').getByText('Changed in psql', { exact: true }).first().waitFor({ state: 'detached' });
 }, 120_000);

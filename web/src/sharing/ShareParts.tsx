@@ -1,7 +1,7 @@
 import { ActionIcon, Alert, Button, Group, Select, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconX } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Avatar } from '../fields/Avatar.tsx';
 import { addDays, formatDay, joinInstant, localDay, splitInstant } from '../model/dates.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
@@ -126,6 +126,17 @@ export function Shares({
   again: () => void;
 }) {
   const put = (share: Share, access: ShareAccess) => give({ ...share, access });
+  /** What is being changed and not read again yet: who ends a share then gets that back. */
+  const changed = useRef(new Map<string, ShareAccess>());
+  const change = async (share: Share, access: ShareAccess) => {
+    changed.current.set(share.shareId, access);
+    try {
+      await put(share, access);
+    } catch (cause) {
+      changed.current.delete(share.shareId);
+      throw cause;
+    }
+  };
   const run = async (title: string, work: () => Promise<unknown>) => {
     try {
       await work();
@@ -138,7 +149,7 @@ export function Shares({
     try {
       await stop(share.shareId);
       offerToTakeBack(t('Not shared with {principalName} any more', { principalName: share.principalName }), () =>
-        run(t('Not shared again'), () => put(share, share.access)),
+        run(t('Not shared again'), () => put(share, changed.current.get(share.shareId) ?? share.access)),
       );
     } catch (cause) {
       announceFailure(t('The share was not ended'), cause);
@@ -187,7 +198,7 @@ export function Shares({
               value={share.access}
               onChange={(access) => {
                 if (access && access !== share.access)
-                  void run(t('The access was not changed'), () => put(share, access as ShareAccess));
+                  void run(t('The access was not changed'), () => change(share, access as ShareAccess));
               }}
             />
             <ActionIcon

@@ -124,6 +124,7 @@ describe('a table', () => {
     await press('Enter');
     await page.waitForURL(/sort=name/);
     await hasFocus('[role="grid"]');
+    await grid().locator('[data-row]').first().getByText('Anna Deep').waitFor();
     await press('Control+Home');
     await isAt(/Anna Deep/);
   });

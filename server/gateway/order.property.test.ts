@@ -138,8 +138,8 @@ test('a page deep in such a list is read from an index that begins there', async
   // A backend tells what it has read at the end of a transaction, once a second has passed.
   const read = async (): Promise<number> => {
     await new Promise((resolve) => setTimeout(resolve, 1_200));
-    await acme.records('{ companies(first: 1) { nodes { id } } }');
-    await server.db.admin.query('select 1');
+    const others = Array.from({ length: 4 }, () => acme.records('{ companies(first: 1) { nodes { id } } }'));
+    await Promise.all([...others, server.db.admin.query('select 1')]);
     const { rows } = await server.db.admin.query<{ rows: number }>(
       `select (seq_tup_read + idx_tup_fetch)::int as rows from pg_stat_user_tables where relid = $1::regclass`,
       [`${acme.schemaName}.things`],
@@ -156,7 +156,8 @@ test('a page deep in such a list is read from an index that begins there', async
   for (const [order, cursor] of cursors)
     for (const part of ['first: 20, after: $cursor', 'last: 20, before: $cursor'])
       expect((await page(order, part, cursor)).nodes).toHaveLength(20);
-  const rows = (await read()) - before;
+  let rows = 0;
+  for (let tries = 0; tries < 10 && rows < 80; tries++) rows = (await read()) - before;
   expect(rows).toBeGreaterThanOrEqual(80);
   expect(rows).toBeLessThan(200);
 }, 60_000);

@@ -95,7 +95,7 @@ async function run<Data, Vars extends Variables>(
   )
     .toPromise()
     .finally(() => (underWay -= 1));
-  const failure = result.error ? toFailure(result.error) : undefined;
+  const failure = result.error ? toFailure(result.error, !isMutation) : undefined;
   if (failure?.code === 'UNREACHABLE') look();
   if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();
   if (failure?.code === 'OTHER_SESSION') reloadPage();

@@ -31,7 +31,8 @@ interface ApiError {
 export const isGateway = (status: number | undefined): boolean =>
   status !== undefined && status >= 502 && status <= 504;
 
-const UNREACHABLE = t('The server cannot be reached. Your change was not saved.');
+const UNREACHABLE = t('The server cannot be reached. Check your connection and try again.');
+const UNSAVED = t('The server cannot be reached. Your change was not saved.');
 
 const fromApi = (error: ApiError, fallback: string): Failure =>
   new Failure(
@@ -41,7 +42,8 @@ const fromApi = (error: ApiError, fallback: string): Failure =>
     error.field,
   );
 
-export function toFailure(cause: unknown): Failure {
+/** `isRead` where nothing was to be changed. */
+export function toFailure(cause: unknown, isRead = false): Failure {
   if (cause instanceof Failure) return cause;
   if (cause instanceof CombinedError) {
     const [first] = cause.graphQLErrors;
@@ -50,7 +52,11 @@ export function toFailure(cause: unknown): Failure {
       const status = (cause.response as Response | undefined)?.status;
       if (status === 401) return new Failure(t('You have been signed out.'), 'NOT_SIGNED_IN');
       return new Failure(
-        status && !isGateway(status) ? t('The server answered with status {status}.', { status }) : UNREACHABLE,
+        status && !isGateway(status)
+          ? t('The server answered with status {status}.', { status })
+          : isRead
+            ? UNREACHABLE
+            : UNSAVED,
         status && !isGateway(status) ? 'SERVER' : 'UNREACHABLE',
       );
     }
@@ -69,7 +75,7 @@ export async function fetchJson<Result>(path: string, body?: unknown, send = fet
     });
   } catch {
     look();
-    throw new Failure(t('The server cannot be reached. Check your connection and try again.'), 'UNREACHABLE');
+    throw new Failure(UNREACHABLE, 'UNREACHABLE');
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;
   if (response.ok) return answer as Result;

@@ -2,6 +2,7 @@ import { useRouterState } from '@tanstack/react-router';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import type { ModelObject } from '../model/types.ts';
+import unread from '../records/ReadFailure.module.css';
 import record from '../records/RecordView.module.css';
 import { useLiveObjects } from '../records/useLiveObject.ts';
 import { useSession } from '../session/session.ts';
@@ -57,7 +58,7 @@ export function CommentsCard({ object, id }: { object: ModelObject; id: string }
         {count > 0 ? <span className={record.count}>{hasMore ? `${count}+` : count}</span> : null}
       </div>
       {failure ? (
-        <div className={record.readFailure} role="alert">
+        <div className={unread.readFailure} role="alert">
           <span>{t('The comments could not be read: {message}', { message: failure.message })}</span>
           <button type="button" className={classes.action} onClick={() => void read()}>
             {t('Try again')}

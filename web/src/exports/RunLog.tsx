@@ -1,6 +1,7 @@
 import { Anchor, Badge, Skeleton, Table } from '@mantine/core';
 import { useEffect } from 'react';
 import { formatInstant } from '../model/dates.ts';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { runText, sizeText } from './exportText.ts';
@@ -30,7 +31,7 @@ export function RunLog({ exportId, latest, onEnded }: RunLogProps) {
       onEnded();
     };
   }, [isRunning, again, onEnded]);
-  if (failure && !answer) return <p role="alert">{[failure.message, failure.hint].filter(Boolean).join(' ')}</p>;
+  if (failure && !answer) return <ReadFailure what={t('Runs')} failure={failure} onRetry={again} />;
   if (!answer) return <Skeleton height={120} />;
   if (answer.length === 0) return <p className={classes.note}>{t('It was not made yet.')}</p>;
   return (

@@ -11,6 +11,7 @@ import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../
 import { readValue } from '../model/values.ts';
 import { announceFailure, offerUndo } from '../records/announce.tsx';
 import { createRecord, deleteRecords, saveEdits } from '../records/changes.ts';
+import unread from '../records/ReadFailure.module.css';
 import record from '../records/RecordView.module.css';
 import { useLiveObjects } from '../records/useLiveObject.ts';
 import { useSession } from '../session/session.ts';
@@ -168,7 +169,7 @@ function Files({ model, list, file, id }: FilesProps) {
       ) : null}
       <UploadList uploads={uploads} onAgain={again} onDrop={drop} />
       {problem ? (
-        <div className={record.readFailure} role="alert">
+        <div className={unread.readFailure} role="alert">
           <span>{t('The files could not be read: {problem}', { problem })}</span>
           <Button size="compact-xs" variant="subtle" onClick={() => void read()}>
             {t('Try again')}

@@ -1,7 +1,8 @@
-import { Alert, Select, Switch } from '@mantine/core';
+import { Alert, Select, Skeleton, Switch } from '@mantine/core';
 import { useState } from 'react';
 import { formats, timeOfDay } from '../model/formats.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { useProfile } from '../session/profile.ts';
 import own from '../settings/people/people.module.css';
 import { PeopleFrame } from '../settings/people/PeopleFrame.tsx';
@@ -28,17 +29,19 @@ const hours = () =>
 
 /** Of what the member is told, and how. Each choice holds at once. */
 export function NotificationSettingsPage() {
-  const { answer, failure } = useInquiry('notification settings', askSettings);
+  const { answer, failure, busy, again } = useInquiry('notification settings', askSettings);
   return (
     <PeopleFrame label={t('Notifications')}>
       <div className={page.narrow}>
         {failure ? (
-          <Alert color="red" role="alert" title={failure.message}>
-            {failure.hint}
-          </Alert>
-        ) : null}
-        {answer ? <Choices given={answer} /> : null}
-        {answer === null && !failure ? <Alert>{t('Notifications are a member’s own.')}</Alert> : null}
+          <ReadFailure what={t('Notifications')} failure={failure} onRetry={again} />
+        ) : answer ? (
+          <Choices given={answer} />
+        ) : busy ? (
+          <Skeleton height={240} />
+        ) : (
+          <Alert>{t('Notifications are a member’s own.')}</Alert>
+        )}
       </div>
     </PeopleFrame>
   );

@@ -1,8 +1,9 @@
-import { Alert, Badge, Button, Group, Menu, Skeleton, Switch, Table } from '@mantine/core';
+import { Badge, Button, Group, Menu, Skeleton, Switch, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconDots } from '@tabler/icons-react';
 import { formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { AppForm } from './AppForm.tsx';
@@ -48,9 +49,7 @@ export function AppsPage() {
           ) : null}
         </Group>
         {failure ? (
-          <Alert color="red" role="alert">
-            {failure.message} {failure.hint}
-          </Alert>
+          <ReadFailure what={t('Apps')} failure={failure} onRetry={again} />
         ) : !answer ? (
           <Skeleton height={120} />
         ) : own.length === 0 ? (
@@ -62,6 +61,7 @@ export function AppsPage() {
         ) : (
           <AppTable apps={own} onEdit={edit} onChanged={again} />
         )}
+        {choices.failure ? <ReadFailure what={t('Roles')} failure={choices.failure} onRetry={choices.again} /> : null}
       </section>
       {answer ? (
         <section className={classes.section} aria-labelledby="other-apps">
@@ -82,7 +82,7 @@ export function AppsPage() {
 
 /** Whether members decide about apps that nobody here knows. */
 function OtherApps({ onChanged }: { onChanged: () => void }) {
-  const { answer, again } = useInquiry('other apps', allowsOtherApps);
+  const { answer, failure, again } = useInquiry('other apps', allowsOtherApps);
   const set = (allows: boolean) =>
     void setAllowsOtherApps(allows)
       .catch((cause: unknown) => announceFailure(t('This was not changed'), cause))
@@ -90,6 +90,7 @@ function OtherApps({ onChanged }: { onChanged: () => void }) {
         again();
         onChanged();
       });
+  if (failure) return <ReadFailure what={t('This setting')} failure={failure} onRetry={again} />;
   return (
     <Switch
       my={10}

@@ -1,7 +1,8 @@
-import { Alert, Button, Skeleton, Table } from '@mantine/core';
+import { Button, Skeleton, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { connectedApps, disconnectApp, type ConnectedApp } from './calls.ts';
@@ -28,9 +29,7 @@ export function ConnectedAppsSection() {
         {t('Connected apps')}
       </h2>
       {failure ? (
-        <Alert color="red" role="alert">
-          {failure.message} {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Connected apps')} failure={failure} onRetry={again} />
       ) : !answer ? (
         <Skeleton height={60} />
       ) : answer.length === 0 ? (

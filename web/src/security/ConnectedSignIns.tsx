@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
 import { formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import lists from '../settings/lists.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { askProof } from './askProof.tsx';
@@ -10,7 +11,8 @@ import { t } from '../language/t.ts';
 
 /** The providers of the workspace that a member signs in by; nothing where it has none. */
 export function ConnectedSignIns() {
-  const { answer, again } = useInquiry('connected sign-ins', connectedSignIns);
+  const { answer, failure, again } = useInquiry('connected sign-ins', connectedSignIns);
+  if (failure) return <ReadFailure what={t('Single sign-on')} failure={failure} onRetry={again} />;
   if (!answer || answer.length === 0) return null;
   const connect = ({ providerId, label }: ConnectedSignIn) =>
     askProof(t('Connect {label}', { label }), t('Continue'), async (proof) => {

@@ -1,8 +1,9 @@
 import { formatDay, localDay } from '../model/dates.ts';
-import { Alert, Button, Group, Skeleton, Table } from '@mantine/core';
+import { Button, Group, Skeleton, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { useMay } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import {
@@ -58,9 +59,7 @@ export function DatabaseAccessPage() {
           {mayMake ? null : t('An administrator of the workspace can let your role make one.')}
         </p>
         {failure ? (
-          <Alert color="red" role="alert" mt={10}>
-            {failure.message} {failure.hint}
-          </Alert>
+          <ReadFailure what={t('Database logins')} failure={failure} onRetry={again} />
         ) : !answer ? (
           <Skeleton height={90} mt={10} />
         ) : answer.length === 0 ? (

@@ -1,13 +1,16 @@
 import { Switch } from '@mantine/core';
 import { ask, run } from '../model/calls.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import classes from './security.module.css';
 import { t } from '../language/t.ts';
 
 /** Whether somebody may act as members of the workspace. */
 export function ImpersonationSection() {
-  const { answer, again } = useInquiry('impersonation rules', () => ask<{ isAllowed: boolean }>('impersonation'));
+  const { answer, failure, again } = useInquiry('impersonation rules', () =>
+    ask<{ isAllowed: boolean }>('impersonation'),
+  );
   const allow = async (isAllowed: boolean) => {
     try {
       await run('setImpersonationAllowed', { isAllowed });
@@ -16,6 +19,7 @@ export function ImpersonationSection() {
     }
     again();
   };
+  if (failure) return <ReadFailure what={t('This setting')} failure={failure} onRetry={again} />;
   return (
     <section className={classes.section}>
       <Switch

@@ -1,5 +1,6 @@
-import { Alert, Button, Group, Skeleton } from '@mantine/core';
+import { Button, Group, Skeleton } from '@mantine/core';
 import { modals } from '@mantine/modals';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { apiKeys, createApiKey, rolesFor } from './calls.ts';
 import { KeyTable } from './KeyTable.tsx';
@@ -29,9 +30,7 @@ export function KeysPage() {
         ) : null}
       </Group>
       {failure ? (
-        <Alert color="red" role="alert">
-          {failure.message} {failure.hint}
-        </Alert>
+        <ReadFailure what={t('API keys')} failure={failure} onRetry={again} />
       ) : !answer ? (
         <Skeleton height={120} />
       ) : answer.length === 0 ? (
@@ -41,6 +40,7 @@ export function KeysPage() {
       ) : (
         <KeyTable keys={answer} onRevoked={again} />
       )}
+      {choices.failure ? <ReadFailure what={t('Roles')} failure={choices.failure} onRetry={choices.again} /> : null}
     </SecurityFrame>
   );
 }

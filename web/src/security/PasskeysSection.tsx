@@ -1,8 +1,9 @@
-import { Alert, Button, Group, Skeleton, Table, TextInput } from '@mantine/core';
+import { Button, Group, Skeleton, Table, TextInput } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { useState, type FormEvent } from 'react';
 import { formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { addPasskey, hasPasskeys } from '../session/passkeys.ts';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
@@ -58,9 +59,7 @@ export function PasskeysSection({ onChanged }: { onChanged: () => void }) {
         ) : null}
       </Group>
       {failure ? (
-        <Alert color="red" role="alert">
-          {failure.message} {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Passkeys')} failure={failure} onRetry={again} />
       ) : codes ? (
         <RecoveryCodes codes={codes} onDone={() => setCodes(null)} />
       ) : !answer ? (

@@ -1,8 +1,9 @@
-import { Alert, Button, Group, NumberInput, Select, Skeleton, Table } from '@mantine/core';
+import { Button, Group, NumberInput, Select, Skeleton, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { Link } from '@tanstack/react-router';
 import { formatDay, formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { NewKeyForm } from './NewKeyForm.tsx';
@@ -34,9 +35,7 @@ export function ProvisioningPage() {
   return (
     <SecurityFrame label={t('Provisioning')}>
       {failure ? (
-        <Alert color="red" role="alert">
-          {failure.message} {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Provisioning')} failure={failure} onRetry={again} />
       ) : !answer ? (
         <Skeleton height={240} />
       ) : (

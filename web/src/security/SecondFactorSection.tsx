@@ -1,5 +1,6 @@
-import { Alert, Button, Group, Skeleton } from '@mantine/core';
+import { Button, Group, Skeleton } from '@mantine/core';
 import { useState } from 'react';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import type { Inquiry } from '../settings/useInquiry.ts';
 import { askProof } from './askProof.tsx';
 import {
@@ -48,9 +49,7 @@ export function SecondFactorSection({ inquiry: { answer: state, failure, again }
         {t('Second factor')}
       </h2>
       {failure ? (
-        <Alert color="red" role="alert">
-          {failure.message} {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Second factor')} failure={failure} onRetry={again} />
       ) : codes ? (
         <RecoveryCodes codes={codes} onDone={() => setCodes(null)} />
       ) : setUp ? (

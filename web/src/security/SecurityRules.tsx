@@ -1,7 +1,8 @@
-import { Alert, Button, MultiSelect, Select, Skeleton, Switch } from '@mantine/core';
+import { Button, MultiSelect, Select, Skeleton, Switch } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { Link } from '@tanstack/react-router';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import {
   endSessionsWithoutFactor,
@@ -45,12 +46,12 @@ export function SecurityRules({ onChanged }: { onChanged: () => void }) {
     rules.again();
     onChanged();
   };
-  if (rules.failure)
-    return (
-      <Alert color="red" role="alert">
-        {rules.failure.message} {rules.failure.hint}
-      </Alert>
-    );
+  const failure = rules.failure ?? allRoles.failure;
+  const again = () => {
+    rules.again();
+    allRoles.again();
+  };
+  if (failure) return <ReadFailure what={t('Rules of the sign-in')} failure={failure} onRetry={again} />;
   if (!rules.answer || !allRoles.answer) return <Skeleton height={220} />;
   const { isMfaEnforced, mfaRoleIds, sessionHours, sessionIdleHours, trustedDeviceDays } = rules.answer;
   const times = { sessionHours, sessionIdleHours, trustedDeviceDays };

@@ -1,6 +1,7 @@
-import { Alert, Badge, Button, Group, Skeleton, Table } from '@mantine/core';
+import { Badge, Button, Group, Skeleton, Table } from '@mantine/core';
 import { formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import settings from '../settings/settings.module.css';
 import type { Inquiry } from '../settings/useInquiry.ts';
 import { endOtherSessions, endSession, type OpenSession } from './calls.ts';
@@ -41,9 +42,7 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
         ) : null}
       </Group>
       {failure ? (
-        <Alert color="red" role="alert">
-          {failure.message} {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Sessions')} failure={failure} onRetry={again} />
       ) : !answer ? (
         <Skeleton height={90} />
       ) : (

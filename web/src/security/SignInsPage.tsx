@@ -1,7 +1,8 @@
-import { Alert, Button, Skeleton, Table } from '@mantine/core';
+import { Button, Skeleton, Table } from '@mantine/core';
 import { useState } from 'react';
 import { formatInstant, formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { signInEvents, type SignInEvent } from './calls.ts';
@@ -32,9 +33,7 @@ export function SignInsPage() {
   return (
     <SecurityFrame label={t('Sign-ins of the workspace')}>
       {first.failure ? (
-        <Alert color="red" role="alert">
-          {first.failure.message} {first.failure.hint}
-        </Alert>
+        <ReadFailure what={t('Sign-ins')} failure={first.failure} onRetry={first.again} />
       ) : !events ? (
         <Skeleton height={200} />
       ) : (

@@ -1,5 +1,6 @@
-import { Alert, Button, Group, Skeleton } from '@mantine/core';
+import { Button, Group, Skeleton } from '@mantine/core';
 import { modals } from '@mantine/modals';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { createPersonalToken, personalTokens } from './calls.ts';
 import { KeyTable } from './KeyTable.tsx';
@@ -31,9 +32,7 @@ export function TokensSection() {
         </Button>
       </Group>
       {failure ? (
-        <Alert color="red" role="alert">
-          {failure.message} {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Personal access tokens')} failure={failure} onRetry={again} />
       ) : !answer ? (
         <Skeleton height={60} />
       ) : answer.length === 0 ? (

@@ -2,6 +2,7 @@ import { Alert, Button, Group, PasswordInput, Skeleton, TextInput } from '@manti
 import { modals } from '@mantine/modals';
 import { useState, type FormEvent } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { hasPasskeys, proveAgainWithPasskey } from '../session/passkeys.ts';
 import { signOut } from '../session/session.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
@@ -16,7 +17,7 @@ interface AskProofProps {
 }
 
 function AskProof({ action, work }: AskProofProps) {
-  const { answer: state, failure: unknown } = useInquiry('proof', secondFactorState);
+  const { answer: state, failure: unknown, again } = useInquiry('proof', secondFactorState);
   const [text, setText] = useState('');
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
@@ -31,7 +32,7 @@ function AskProof({ action, work }: AskProofProps) {
       setBusy(false);
     }
   };
-  if (unknown) return <Alert color="red">{unknown.message}</Alert>;
+  if (unknown) return <ReadFailure what={t('Your sign-in')} failure={unknown} onRetry={again} />;
   if (!state) return <Skeleton height={90} />;
   const { hasPassword, isOn } = state;
   const submit = (event: FormEvent) => {

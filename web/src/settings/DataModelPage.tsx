@@ -9,6 +9,7 @@ import { objectStatistics, type ObjectStatistics } from '../model/inquiries.ts';
 import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { DeletedItems } from './DeletedItems.tsx';
 import { ImportManifest } from './ImportManifest.tsx';
 import { downloadManifest } from './manifestFile.ts';
@@ -77,29 +78,34 @@ function ObjectTable({ objects }: { objects: ModelObject[] }) {
   const statistics = useInquiry(`statistics ${model.version}`, objectStatistics);
   const byId = new Map(statistics.answer?.map((each) => [each.objectId, each]));
   return (
-    <Table highlightOnHover className={classes.table}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>{t('Object')}</Table.Th>
-          <Table.Th className={classes.wideOnly}>{t('API name')}</Table.Th>
-          <Table.Th className={classes.wideOnly}>{t('Kind')}</Table.Th>
-          <Table.Th ta="right" className={classes.wideOnly}>
-            {t('Fields')}
-          </Table.Th>
-          <Table.Th ta="right">{t('Records')}</Table.Th>
-          <Table.Th ta="right">{t('Size')}</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {objects.map((object) => (
-          <ObjectRow
-            key={object.id}
-            object={object}
-            statistics={statistics.answer || statistics.failure ? (byId.get(object.id) ?? null) : undefined}
-          />
-        ))}
-      </Table.Tbody>
-    </Table>
+    <>
+      {statistics.failure ? (
+        <ReadFailure what={t('Numbers of records and sizes')} failure={statistics.failure} onRetry={statistics.again} />
+      ) : null}
+      <Table highlightOnHover className={classes.table}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{t('Object')}</Table.Th>
+            <Table.Th className={classes.wideOnly}>{t('API name')}</Table.Th>
+            <Table.Th className={classes.wideOnly}>{t('Kind')}</Table.Th>
+            <Table.Th ta="right" className={classes.wideOnly}>
+              {t('Fields')}
+            </Table.Th>
+            <Table.Th ta="right">{t('Records')}</Table.Th>
+            <Table.Th ta="right">{t('Size')}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {objects.map((object) => (
+            <ObjectRow
+              key={object.id}
+              object={object}
+              statistics={statistics.answer || statistics.failure ? (byId.get(object.id) ?? null) : undefined}
+            />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </>
   );
 }
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Button, Group, Skeleton, Table } from '@mantine/core';
+import { ActionIcon, Button, Group, Skeleton, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { formatRelative } from '../model/dates.ts';
 import { deletedItems, purgeItem, restoreItem, type DeletedItem } from '../model/inquiries.ts';
 import { useWholeModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import classes from './settings.module.css';
 import { useInquiry } from './useInquiry.ts';
 import { t } from '../language/t.ts';
@@ -41,12 +42,7 @@ export function DeletedItems() {
       onConfirm: () => void act(item, purgeItem, t('“{label}” was not deleted', { label: item.label })),
     });
 
-  if (failure)
-    return (
-      <Alert color="red" role="alert">
-        {failure.message} {failure.hint}
-      </Alert>
-    );
+  if (failure) return <ReadFailure what={t('Deleted objects and fields')} failure={failure} onRetry={again} />;
   if (!answer) return <Skeleton height={120} />;
   if (answer.length === 0)
     return (

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Skeleton, Switch, TextInput } from '@mantine/core';
+import { Button, Group, Skeleton, Switch, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconCircleCheck, IconRefresh } from '@tabler/icons-react';
 import { useState } from 'react';
@@ -6,6 +6,7 @@ import { Message } from '../app/Message.tsx';
 import { drift, resolveDrift, type Drift } from '../model/inquiries.ts';
 import { useWholeModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import classes from './lists.module.css';
 import plan from './plan.module.css';
 import { SettingsFrame } from './SettingsFrame.tsx';
@@ -134,9 +135,7 @@ export function DriftPage() {
             )}
           </p>
           {failure ? (
-            <Alert color="red" role="alert">
-              {failure.message} {failure.hint}
-            </Alert>
+            <ReadFailure what={t('Drift')} failure={failure} onRetry={again} />
           ) : !answer ? (
             <Skeleton height={120} />
           ) : (

@@ -1,4 +1,4 @@
-import { Alert, Button, Skeleton } from '@mantine/core';
+import { Button, Skeleton } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconArrowBackUp, IconChevronRight, IconHistory } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
@@ -11,6 +11,7 @@ import { planRevert } from '../model/planning.ts';
 import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import { changeNoun, changeVerb, differences } from './historyText.ts';
 import classes from './lists.module.css';
 import plan from './plan.module.css';
@@ -151,12 +152,9 @@ export function History({ object }: { object?: ModelObject }) {
       .catch((cause: unknown) => announceFailure(t('Not reverted'), cause));
 
   if (failure && !entries)
-    return (
-      <Alert color="red" role="alert">
-        {failure.message} {failure.hint}
-      </Alert>
-    );
+    return <ReadFailure what={t('History')} failure={failure} onRetry={() => void read(null, [])} />;
   if (!entries) return <Skeleton height={160} />;
+  const older = () => void read(entries.at(-1)?.version ?? null, entries);
   const shown = object ? entries.filter((entry) => entry.changes.some((change) => concerns(object, change))) : entries;
   return (
     <>
@@ -176,13 +174,10 @@ export function History({ object }: { object?: ModelObject }) {
           ))}
         </ol>
       )}
-      {isWhole ? null : (
-        <Button
-          variant="default"
-          mt="md"
-          loading={busy}
-          onClick={() => void read(entries.at(-1)?.version ?? null, entries)}
-        >
+      {isWhole ? null : failure ? (
+        <ReadFailure what={t('Older changes')} failure={failure} onRetry={older} />
+      ) : (
+        <Button variant="default" mt="md" loading={busy} onClick={older}>
           {t('Show older changes')}
         </Button>
       )}

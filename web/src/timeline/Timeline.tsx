@@ -3,6 +3,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { objectById, relatedLists } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { readLabels, rememberLabel } from '../records/recordLabels.ts';
+import unread from '../records/ReadFailure.module.css';
 import record from '../records/RecordView.module.css';
 import { useLiveObjects } from '../records/useLiveObject.ts';
 import { ChangeGroup } from './ChangeGroup.tsx';
@@ -188,7 +189,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
         ))}
       </div>
       {failure ? (
-        <div className={record.readFailure} role="alert">
+        <div className={unread.readFailure} role="alert">
           <span>{t('The timeline could not be read: {message}', { message: failure.message })}</span>
           <button type="button" className={classes.chip} onClick={() => void read()}>
             {t('Try again')}

@@ -1,8 +1,9 @@
 import { countText } from '../model/formats.ts';
-import { Alert, Badge, Button, Group, SegmentedControl, Skeleton } from '@mantine/core';
+import { Badge, Button, Group, SegmentedControl, Skeleton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
 import { formatRelative } from '../model/dates.ts';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import security from '../security/security.module.css';
 import { makeAct } from '../settings/act.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
@@ -104,9 +105,7 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
         </Button>
       </Group>
       {failure ? (
-        <Alert color="red" role="alert" title={failure.message}>
-          {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Deliveries')} failure={failure} onRetry={again} />
       ) : !answer ? (
         <Skeleton height={160} />
       ) : shown.length === 0 ? (

@@ -1,5 +1,6 @@
-import { Alert, Button, Group, Skeleton } from '@mantine/core';
+import { Button, Group, Skeleton } from '@mantine/core';
 import { formatRelative } from '../model/dates.ts';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import security from '../security/security.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { askDelivery, type Delivery } from './webhooks.ts';
@@ -29,15 +30,10 @@ const headerText = (headers: { [name: string]: string }) =>
 
 /** What was sent and answered, and each attempt. */
 export function DeliveryView({ webhookId, delivery, onRetry }: DeliveryViewProps) {
-  const { answer, failure } = useInquiry(`delivery ${delivery.id} ${delivery.attempts} ${delivery.state}`, () =>
+  const { answer, failure, again } = useInquiry(`delivery ${delivery.id} ${delivery.attempts} ${delivery.state}`, () =>
     askDelivery(webhookId, delivery.id),
   );
-  if (failure)
-    return (
-      <Alert color="red" role="alert" title={failure.message}>
-        {failure.hint}
-      </Alert>
-    );
+  if (failure) return <ReadFailure what={t('The delivery')} failure={failure} onRetry={again} />;
   if (!answer) return <Skeleton height={120} />;
   return (
     <div className={classes.detail}>

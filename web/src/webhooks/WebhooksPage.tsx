@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Skeleton, Table } from '@mantine/core';
+import { Button, Group, Skeleton, Table } from '@mantine/core';
 import { IconPlus, IconWebhook } from '@tabler/icons-react';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect } from 'react';
@@ -6,6 +6,7 @@ import { Forbidden, Message } from '../app/Message.tsx';
 import { formatRelative } from '../model/dates.ts';
 import { useMay } from '../model/store.ts';
 import { SecurityFrame } from '../security/SecurityFrame.tsx';
+import { ReadFailure } from '../records/ReadFailure.tsx';
 import security from '../security/security.module.css';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
@@ -44,9 +45,7 @@ export function WebhooksPage() {
   return (
     <SecurityFrame label={t('Webhooks')}>
       {failure && !answer ? (
-        <Alert color="red" role="alert" title={failure.message}>
-          {failure.hint} <Button onClick={again}>{t('Try again')}</Button>
-        </Alert>
+        <ReadFailure what={t('Webhooks')} failure={failure} onRetry={again} />
       ) : !answer ? (
         <Skeleton height={200} />
       ) : chosen === NEW || webhook ? (

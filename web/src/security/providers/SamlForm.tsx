@@ -2,6 +2,7 @@ import { Alert, Anchor, Badge, Button, FileButton, Group, Stack, Switch, Textare
 import { useEffect, useState, type FormEvent } from 'react';
 import { toFailure, type Failure } from '../../api/failure.ts';
 import { formatRelative, formatDay, localDay } from '../../model/dates.ts';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import lists from '../../settings/lists.module.css';
 import { useInquiry } from '../../settings/useInquiry.ts';
 import classes from '../security.module.css';
@@ -59,13 +60,7 @@ const draftOf = (settings: Settings): Draft => ({
 /** A SAML provider: what it must know of us, and what we must know of it. */
 export function SamlForm({ provider, onSaved }: KindFormProps) {
   const { answer: facts, failure, again } = useInquiry(`saml ${provider.id}`, () => samlFacts(provider.id));
-  if (failure) {
-    return (
-      <Alert color="red" variant="light" role="alert" title={failure.message}>
-        {failure.hint}
-      </Alert>
-    );
-  }
+  if (failure) return <ReadFailure what={t('The provider')} failure={failure} onRetry={again} />;
   if (!facts) return null;
   const saved = () => {
     again();

@@ -1,8 +1,9 @@
-import { Alert, Button, Group, Menu, Skeleton } from '@mantine/core';
+import { Button, Group, Menu, Skeleton } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { formatRelative } from '../../model/dates.ts';
 import { announceFailure } from '../../records/announce.tsx';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import lists from '../../settings/lists.module.css';
 import { useInquiry } from '../../settings/useInquiry.ts';
 import { SecurityFrame } from '../SecurityFrame.tsx';
@@ -27,9 +28,7 @@ export function SignInSettingsPage() {
   return (
     <SecurityFrame label={t('Sign-in of the members')}>
       {failure ? (
-        <Alert color="red" role="alert" title={failure.message}>
-          {failure.hint}
-        </Alert>
+        <ReadFailure what={t('Sign-in settings')} failure={failure} onRetry={again} />
       ) : !settings.answer || !providers.answer || (openId && !opened && providers.busy) ? (
         <Skeleton height={240} />
       ) : opened ? (

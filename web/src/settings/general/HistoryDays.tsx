@@ -2,6 +2,7 @@ import { Button, NumberInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { toFailure } from '../../api/failure.ts';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import { useInquiry } from '../useInquiry.ts';
 import classes from './general.module.css';
 import { eventRetention, setEventRetention } from './general.ts';
@@ -9,10 +10,11 @@ import { t } from '../../language/t.ts';
 
 /** How long the histories of records are kept, before the nightly job drops what is older; empty for ever. */
 export function HistoryDays() {
-  const { answer, again } = useInquiry('history days', eventRetention);
+  const { answer, failure, again } = useInquiry('history days', eventRetention);
   const [draft, setDraft] = useState<number | string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  if (failure) return <ReadFailure what={t('History')} failure={failure} onRetry={again} />;
   if (answer === null) return null;
   const days = draft ?? answer.days ?? '';
   const isShorter = draft !== null && draft !== '' && (answer.days === null || Number(draft) < answer.days);

@@ -3,14 +3,16 @@ import { useState } from 'react';
 import { askToRemove, load } from '../../start/actions.ts';
 import { readSamples } from '../../start/start.ts';
 import { samplesText } from '../../start/startText.ts';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import { useInquiry } from '../useInquiry.ts';
 import classes from './general.module.css';
 import { t } from '../../language/t.ts';
 
 /** Records to try the workspace with, and the way out for them. */
 export function SampleData() {
-  const { answer, again } = useInquiry('sample data', readSamples);
+  const { answer, failure, again } = useInquiry('sample data', readSamples);
   const [busy, setBusy] = useState(false);
+  if (failure) return <ReadFailure what={t('Sample data')} failure={failure} onRetry={again} />;
   if (answer === null) return null;
   const act = async (work: () => Promise<void>) => {
     setBusy(true);

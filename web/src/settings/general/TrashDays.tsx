@@ -2,6 +2,7 @@ import { Button, NumberInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { toFailure } from '../../api/failure.ts';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import { useInquiry } from '../useInquiry.ts';
 import classes from './general.module.css';
 import { setTrashDays, trashDays } from './general.ts';
@@ -9,10 +10,11 @@ import { t } from '../../language/t.ts';
 
 /** How long the trash keeps what was deleted, before the nightly job destroys it. */
 export function TrashDays() {
-  const { answer, again } = useInquiry('trash days', trashDays);
+  const { answer, failure, again } = useInquiry('trash days', trashDays);
   const [draft, setDraft] = useState<number | string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  if (failure) return <ReadFailure what={t('Trash')} failure={failure} onRetry={again} />;
   if (answer === null) return null;
   const days = draft ?? answer;
   const save = async () => {

@@ -9,6 +9,7 @@ import { Message } from '../../app/Message.tsx';
 import { useMay } from '../../model/store.ts';
 import { formatRelative } from '../../model/dates.ts';
 import { announceFailure } from '../../records/announce.tsx';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
 import settings from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
@@ -100,6 +101,10 @@ export function JobsPage() {
         ),
     });
   const failure = overview.failure ?? list.failure;
+  const again = () => {
+    overview.again();
+    list.again();
+  };
   const tasks = [
     ...new Set([...(figures?.tasks ?? []).map(({ task }) => task), ...(search.task ? [search.task] : [])]),
   ];
@@ -127,20 +132,7 @@ export function JobsPage() {
             'What the workers do in the background, what waits, and what could not be done. Failed jobs are tried again later each time; what fails for good stays here for 90 days.',
           )}
         </p>
-        {failure ? (
-          <Alert color="red" role="alert" title={failure.message} mb="md">
-            {failure.hint}{' '}
-            <Button
-              variant="default"
-              onClick={() => {
-                overview.again();
-                list.again();
-              }}
-            >
-              {t('Try again')}
-            </Button>
-          </Alert>
-        ) : null}
+        {failure ? <ReadFailure what={t('Jobs')} failure={failure} onRetry={again} /> : null}
         {figures && !figures.hasWorker ? (
           <Alert color="orange" role="status" title={t('No worker is running')} mb="md">
             <Trans

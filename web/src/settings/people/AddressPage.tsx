@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, Skeleton, TextInput } from '@mantine/core';
+import { Badge, Button, Group, Skeleton, TextInput } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { useState } from 'react';
 import { toFailure, type Failure } from '../../api/failure.ts';
@@ -6,6 +6,7 @@ import { Forbidden } from '../../app/Message.tsx';
 import { formatRelative } from '../../model/dates.ts';
 import { useMay } from '../../model/store.ts';
 import { announceFailure } from '../../records/announce.tsx';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import { Copy } from '../../security/Secret.tsx';
 import settings from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
@@ -35,9 +36,7 @@ export function AddressPage() {
             {t('Your role lacks the permission to manage the workspace. Ask an administrator.')}
           </Forbidden>
         ) : failure ? (
-          <Alert color="red" role="alert">
-            {failure.message} {failure.hint}
-          </Alert>
+          <ReadFailure what={t('Own domains')} failure={failure} onRetry={again} />
         ) : !answer ? (
           <Skeleton height={240} />
         ) : (

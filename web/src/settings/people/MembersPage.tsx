@@ -1,5 +1,6 @@
-import { Alert, Skeleton } from '@mantine/core';
+import { Skeleton } from '@mantine/core';
 import { makeAct } from '../act.ts';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import classes from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import { Invitations } from './Invitations.tsx';
@@ -16,17 +17,14 @@ export function MembersPage() {
     <PeopleFrame label={t('Members of the workspace')}>
       <div className={classes.inner}>
         {failure ? (
-          <Alert color="red" role="alert" title={failure.message}>
-            {failure.hint}
-          </Alert>
-        ) : null}
-        {answer ? (
+          <ReadFailure what={t('Members')} failure={failure} onRetry={again} />
+        ) : answer ? (
           <>
             <MemberTable people={answer} act={act} />
             <Invitations people={answer} act={act} />
             <WaysToJoin joining={answer.joining} act={act} />
           </>
-        ) : failure ? null : (
+        ) : (
           <Skeleton height={240} />
         )}
       </div>

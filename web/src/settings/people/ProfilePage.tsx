@@ -16,6 +16,7 @@ import { Avatar } from '../../fields/Avatar.tsx';
 import { formatDay, formatInstant } from '../../model/dates.ts';
 import { formats, timeOfDay, withSigns } from '../../model/formats.ts';
 import { announceFailure } from '../../records/announce.tsx';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import { askProof } from '../../security/askProof.tsx';
 import { secondFactorState, type Proof } from '../../security/calls.ts';
 import { useSubmission } from '../../session/entrance.ts';
@@ -158,7 +159,8 @@ function EmailAddress({ email }: { email: string }) {
   const [password, setPassword] = useState('');
   const [sentTo, setSentTo] = useState<string | null>(null);
   const { busy, problem, run } = useSubmission();
-  const hasPassword = useInquiry('has a password', secondFactorState).answer?.hasPassword ?? true;
+  const { answer, failure, again } = useInquiry('has a password', secondFactorState);
+  const hasPassword = answer?.hasPassword ?? true;
   const change = async (proof: Proof) => {
     await fetchJson('/auth/change-email/request', { email: newEmail.trim(), ...proof });
     setSentTo(newEmail.trim());
@@ -177,6 +179,7 @@ function EmailAddress({ email }: { email: string }) {
           email,
         })}
       </p>
+      {failure ? <ReadFailure what={t('Your sign-in')} failure={failure} onRetry={again} /> : null}
       {problem ? (
         <Alert color="red" role="alert" title={problem.message}>
           {problem.hint}
@@ -215,7 +218,7 @@ function EmailAddress({ email }: { email: string }) {
           variant="default"
           className={classes.start}
           loading={busy}
-          disabled={!newEmail.includes('@') || (hasPassword && password === '')}
+          disabled={failure !== null || !newEmail.includes('@') || (hasPassword && password === '')}
         >
           {t('Send the link')}
         </Button>

@@ -7,6 +7,7 @@ import { toFailure } from '../../api/failure.ts';
 import { objectById } from '../../model/lookup.ts';
 import { may, useWholeModel } from '../../model/store.ts';
 import { announceFailure } from '../../records/announce.tsx';
+import { reasonOf } from '../../records/refusals.ts';
 import { seeAs } from '../../seeing/seeing.ts';
 import { ExplainAccess } from './ExplainAccess.tsx';
 import { useSubmit } from '../formFailure.ts';
@@ -36,8 +37,13 @@ export function RolePage() {
   const { answer, failure, again } = useInquiry('roles', askRoles);
   if (failure)
     return (
-      <Message tone="alert" title={failure.message} actions={<Button onClick={again}>{t('Try again')}</Button>}>
-        {failure.hint}
+      <Message
+        isPage
+        tone="alert"
+        title={t('The role could not be read')}
+        actions={<Button onClick={again}>{t('Try again')}</Button>}
+      >
+        {reasonOf(failure)}
       </Message>
     );
   if (!answer) return <Skeleton height={300} m={24} />;

@@ -1,9 +1,10 @@
-import { Alert, Button, Skeleton, Table } from '@mantine/core';
+import { Button, Skeleton, Table } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { may } from '../../model/store.ts';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import classes from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import { NewRole } from './NewRole.tsx';
@@ -34,7 +35,7 @@ function RoleRow({ all, role }: { all: Roles; role: Role }) {
 }
 
 export function RolesPage() {
-  const { answer, failure } = useInquiry('roles', askRoles);
+  const { answer, failure, again } = useInquiry('roles', askRoles);
   const [creating, setCreating] = useState(false);
   return (
     <PeopleFrame
@@ -54,9 +55,7 @@ export function RolesPage() {
           )}
         </p>
         {failure ? (
-          <Alert color="red" role="alert" title={failure.message}>
-            {failure.hint}
-          </Alert>
+          <ReadFailure what={t('Roles')} failure={failure} onRetry={again} />
         ) : answer ? (
           <Table highlightOnHover className={classes.table} aria-label={t('Roles')}>
             <Table.Thead>

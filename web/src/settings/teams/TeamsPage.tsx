@@ -1,4 +1,4 @@
-import { Alert, Button, Skeleton } from '@mantine/core';
+import { Button, Skeleton } from '@mantine/core';
 import { makeAct } from '../act.ts';
 import { IconPlus, IconUsersGroup } from '@tabler/icons-react';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { Message } from '../../app/Message.tsx';
 import { usePhone } from '../../app/phone.ts';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
+import { ReadFailure } from '../../records/ReadFailure.tsx';
 import settings from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import { NewTeam } from './NewTeam.tsx';
@@ -41,9 +42,7 @@ export function TeamsPage() {
     >
       <div className={settings.inner}>
         {failure ? (
-          <Alert color="red" role="alert" title={failure.message}>
-            {failure.hint} <Button onClick={again}>{t('Try again')}</Button>
-          </Alert>
+          <ReadFailure what={t('Teams')} failure={failure} onRetry={again} />
         ) : !answer ? (
           <Skeleton height={240} />
         ) : branches.length === 0 ? (

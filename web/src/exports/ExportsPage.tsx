@@ -1,9 +1,10 @@
 import { Button, Skeleton } from '@mantine/core';
 import { IconFileExport } from '@tabler/icons-react';
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { Message } from '../app/Message.tsx';
-import { objectById } from '../model/lookup.ts';
+import { inSentence } from '../language/inSentence.ts';
+import { navigationObjects, objectById } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
 import { PeopleFrame } from '../settings/people/PeopleFrame.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
@@ -28,6 +29,7 @@ export function ExportsPage() {
     return () => clearInterval(timer);
   }, [again]);
   const choose = (id: string | null) => void navigate({ to: '/settings/exports', search: id === null ? {} : { export: id } });
+  const [first] = navigationObjects(useModel());
   const open = answer?.find(({ id }) => id === chosen);
   return (
     <PeopleFrame label={t('Exports')}>
@@ -45,7 +47,8 @@ export function ExportsPage() {
             {t('It may have been deleted meanwhile.')}
           </Message>
         ) : answer.length === 0 ? (
-          <Message icon={<IconFileExport size={22} stroke={1.5} />} title={t('No export comes again yet')}>
+          <Message icon={<IconFileExport size={22} stroke={1.5} />} title={t('No export comes again yet')}
+            actions={first ? <Button variant="default" renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: first.namePlural }} {...props} />}>{t('Open {label}', { label: inSentence(first.labelPlural) })}</Button> : null}>
             {t('Open a list, such as people, choose Export in the menu of its view, and then “Repeat this export…”. The file comes by e-mail or into a storage, as often as you say.')}
           </Message>
         ) : (

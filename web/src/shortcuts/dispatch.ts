@@ -15,7 +15,8 @@ import { beginSequence, endSequence, useSequence } from './sequence.ts';
 import { handlerOf } from './useShortcut.ts';
 
 const isText = (element: Element): boolean =>
-  (element instanceof HTMLElement && element.isContentEditable) || /^(input|textarea|select)$/i.test(element.tagName);
+  (element instanceof HTMLElement && element.isContentEditable) ||
+  (element.matches('input, textarea, select') && !element.matches('[type=checkbox], [type=radio]'));
 
 /** Menus and lists find their items by letters; while the grid has a cell in hand, letters are what people write into it. */
 const TAKES_LETTERS = '[role="menu"], [role="listbox"], [role="tree"], [role="grid"][aria-activedescendant]';

@@ -226,9 +226,13 @@ const bucket = (more: object = {}) => ({
 async function bucketExport(more: object = {}): Promise<string> {
   const id = await makeExport({ destination: 'S3', bucket: JSON.stringify(bucket(more)), format: 'ndjson' });
   const sealed = SECRETS.seal('S3RVER', exportSecretPurpose(id));
-  await db.admin.query('insert into core.export_secrets (export_id, workspace_id, sealed) values ($1, $2, $3)', [id, ws.id, sealed]);
+  await db.admin.query('insert into core.export_secrets (export_id, workspace_id, sealed) values ($1, $2, $3)', [
+    id,
+    ws.id,
+    sealed,
+  ]);
   return id;
-} // prettier-ignore
+}
 
 test('into a bucket, small in one piece and large in parts', async () => {
   const small = await runOf(await bucketExport());

@@ -42,12 +42,20 @@ afterAll(() => {
 
 interface Known {
   status: string;
-  result: { rows: number; created: number; updated: number; unchanged: number; rejected: number; outcomes: object[]; groups: { kind: string; count: number; cell: number }[] } | null;
+  result: {
+    rows: number;
+    created: number;
+    updated: number;
+    unchanged: number;
+    rejected: number;
+    outcomes: object[];
+    groups: { kind: string; count: number; cell: number }[];
+  } | null;
   failure: { code: string; message: string } | null;
   hasRejectsFile: boolean;
   isFileKept: boolean;
   phase: string | null;
-} // prettier-ignore
+}
 
 async function upload(object: string, name: string, content: AsyncIterable<Buffer>): Promise<string> {
   const objectId = await objectNamed(db.admin, ws, object);
@@ -192,10 +200,12 @@ test('a worker that is killed in an import is followed by another, and each row 
 async function* bigFile(times: number): AsyncGenerator<Buffer> {
   for (let round = 0; round < times; round++) {
     let isFirst = true;
-    for await (const chunk of createReadStream(join(import.meta.dirname, '../db/records/fixtures/universities.csv')) as AsyncIterable<Buffer>) {
+    for await (const chunk of createReadStream(
+      join(import.meta.dirname, '../db/records/fixtures/universities.csv'),
+    ) as AsyncIterable<Buffer>) {
       const header = isFirst && round > 0 ? chunk.indexOf('\n') + 1 : 0;
       isFirst = false;
       yield chunk.subarray(header);
     }
   }
-} // prettier-ignore
+}

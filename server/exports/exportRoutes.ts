@@ -56,7 +56,12 @@ export function installExports(app: Express, parts: ExportParts): void {
   });
 }
 
-async function stream({ pool, records }: ExportParts, identity: Identity, asked: Asked, response: Response): Promise<void> {
+async function stream(
+  { pool, records }: ExportParts,
+  identity: Identity,
+  asked: Asked,
+  response: Response,
+): Promise<void> {
   const { plural, label } = await withIdentity(pool, identity, async (client) => {
     const { namePlural, labelPlural } = findObject(await loadModel(client), asked.object);
     return { plural: namePlural, label: labelPlural };
@@ -81,7 +86,7 @@ async function stream({ pool, records }: ExportParts, identity: Identity, asked:
     // One that may still be sending serves nobody else.
     client.release(broken);
   }
-} // prettier-ignore
+}
 
 async function* chosen(ids: readonly string[]): AsyncGenerator<readonly string[]> {
   for (let at = 0; at < ids.length; at += 5_000) yield ids.slice(at, at + 5_000);
@@ -113,17 +118,42 @@ const isTexts = (value: unknown): value is string[] =>
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 function readAsked(body: unknown): Asked {
-  const given = partsOf(body, ['object', 'format', 'fields', 'hasIds', 'isHuman', 'isGuarded', 'timeZone', 'ids', 'filter', 'orderBy']);
-  const { object, format = 'csv', fields, hasIds = true, isHuman = false, isGuarded = false, timeZone, ids, filter = null, orderBy = [] } = given;
-  const wrong = (field: string) => new RequestError('INVALID_REQUEST', { message: `"${field}" cannot be this.`, field });
+  const given = partsOf(body, [
+    'object',
+    'format',
+    'fields',
+    'hasIds',
+    'isHuman',
+    'isGuarded',
+    'timeZone',
+    'ids',
+    'filter',
+    'orderBy',
+  ]);
+  const {
+    object,
+    format = 'csv',
+    fields,
+    hasIds = true,
+    isHuman = false,
+    isGuarded = false,
+    timeZone,
+    ids,
+    filter = null,
+    orderBy = [],
+  } = given;
+  const wrong = (field: string) =>
+    new RequestError('INVALID_REQUEST', { message: `"${field}" cannot be this.`, field });
   if (typeof object !== 'string') throw wrong('object');
   if (typeof format !== 'string' || !Object.hasOwn(FILE_KINDS, format)) throw wrong('format');
   if (fields !== undefined && !isTexts(fields)) throw wrong('fields');
-  if (timeZone !== undefined && (typeof timeZone !== 'string' || !/^[\w+\-/]{1,60}$/.test(timeZone))) throw wrong('timeZone');
+  if (timeZone !== undefined && (typeof timeZone !== 'string' || !/^[\w+\-/]{1,60}$/.test(timeZone)))
+    throw wrong('timeZone');
   if (ids !== undefined && !(isTexts(ids) && ids.every((id) => UUID.test(id)))) throw wrong('ids');
   if (typeof filter !== 'object') throw wrong('filter');
   if (!isTexts(orderBy)) throw wrong('orderBy');
-  for (const [name, value] of Object.entries({ hasIds, isHuman, isGuarded })) if (typeof value !== 'boolean') throw wrong(name);
+  for (const [name, value] of Object.entries({ hasIds, isHuman, isGuarded }))
+    if (typeof value !== 'boolean') throw wrong(name);
   return {
     object,
     format: format as ExportFormat,
@@ -136,4 +166,4 @@ function readAsked(body: unknown): Asked {
     ...(ids && { ids }),
     ...(typeof timeZone === 'string' && { timeZone }),
   };
-} // prettier-ignore
+}

@@ -64,10 +64,13 @@ export function installScheduledExports(app: Express, parts: Parts): void {
   app.get('/exports/files/:token', async (request, response) => {
     const link = readExportLink(secrets, request.params.token);
     const { rows } = link
-      ? await pool.query<{ file: ExportFile | null }>('select core.export_file($1, $2) as file', [link.runId, link.memberId])
+      ? await pool.query<{ file: ExportFile | null }>('select core.export_file($1, $2) as file', [
+          link.runId,
+          link.memberId,
+        ])
       : { rows: [] };
     const file = rows[0]?.file;
     if (!file) throw new RequestError('FILE_LINK_NOT_VALID');
     await send({ request, response }, file);
   });
-} // prettier-ignore
+}

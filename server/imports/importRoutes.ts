@@ -277,12 +277,16 @@ async function settled(
   request: Request,
   body?: unknown,
 ): Promise<{ format: FileFormat; settings: ImportSettings; headers: string[] }> {
-  const { format: wanted, settings: given } = partsOf(body ?? (await readJson(request)), ['format', 'settings', 'isDryRun']);
+  const { format: wanted, settings: given } = partsOf(body ?? (await readJson(request)), [
+    'format',
+    'settings',
+    'isDryRun',
+  ]);
   const file = fileOf(parts, known);
   const format = await sniffFile(file, withEncoding(known.format, wantedFormat(wanted)));
   const [header] = await firstRecords(file, format, 1);
   return { format, settings: readSettings(given), headers: header?.cells ?? [] };
-} // prettier-ignore
+}
 
 /** The values of a column and how often they are there, the most frequent first. */
 async function distinctValues(file: FileSource, format: FileFormat, header: string) {
@@ -291,7 +295,8 @@ async function distinctValues(file: FileSource, format: FileFormat, header: stri
   for await (const { cells } of readFile(file, format)) {
     if (index < 0) {
       index = cells.indexOf(header);
-      if (index < 0) throw new RequestError('INVALID_REQUEST', { message: `The file has no column "${header}".`, field: 'header' });
+      if (index < 0)
+        throw new RequestError('INVALID_REQUEST', { message: `The file has no column "${header}".`, field: 'header' });
       continue;
     }
     const value = (cells[index] ?? '').trim();
@@ -301,4 +306,4 @@ async function distinctValues(file: FileSource, format: FileFormat, header: stri
     else if (counts.size < MAX_DISTINCT) counts.set(value, 1);
   }
   return [...counts].map(([value, count]) => ({ value, count })).sort((a, b) => b.count - a.count);
-} // prettier-ignore
+}

@@ -54,14 +54,15 @@ export async function ownImport(
   id: unknown,
 ): Promise<KnownImport> {
   if (typeof id !== 'string' || !UUID.test(id)) throw notFound();
-  const { rows } = await pool.query<{ list: KnownImport[] }>(
-    'select core.list_imports($1, $2, false, $3) as list',
-    [workspaceId, memberId, id],
-  );
+  const { rows } = await pool.query<{ list: KnownImport[] }>('select core.list_imports($1, $2, false, $3) as list', [
+    workspaceId,
+    memberId,
+    id,
+  ]);
   const [found] = rows[0]!.list;
   if (!found) throw notFound();
   return found;
-} // prettier-ignore
+}
 
 const notFound = () =>
   new RequestError('NOT_FOUND', {
@@ -94,20 +95,33 @@ export function objectOf(model: Model, id: string): ObjectModel {
 }
 
 /** The parts of a body, of which no others may be. */
-export function partsOf<const Name extends string>(body: unknown, names: readonly Name[]): { [name in Name]?: unknown } {
+export function partsOf<const Name extends string>(
+  body: unknown,
+  names: readonly Name[],
+): { [name in Name]?: unknown } {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new RequestError('INVALID_REQUEST', { message: 'The body must be an object.' });
   const unknown = Object.keys(body).find((name) => !(names as readonly string[]).includes(name));
   if (unknown !== undefined)
-    throw new RequestError('INVALID_REQUEST', { message: `"${unknown.slice(0, 60)}" is not a part of this request.`, hint: `It takes ${names.join(', ')}.` });
+    throw new RequestError('INVALID_REQUEST', {
+      message: `"${unknown.slice(0, 60)}" is not a part of this request.`,
+      hint: `It takes ${names.join(', ')}.`,
+    });
   return body as { [name in Name]?: unknown };
-} // prettier-ignore
+}
 
 /** How a file is to be read, where that is not as was found out. */
 export function wantedFormat(given: unknown): Partial<FileFormat> {
   if (given === undefined || given === null) return {};
-  const { encoding, delimiter, sheet, hasHeader } = partsOf(given, ['kind', 'encoding', 'delimiter', 'sheet', 'hasHeader']);
-  const wrong = (field: string) => new RequestError('INVALID_REQUEST', { message: `"${field}" cannot be this.`, field });
+  const { encoding, delimiter, sheet, hasHeader } = partsOf(given, [
+    'kind',
+    'encoding',
+    'delimiter',
+    'sheet',
+    'hasHeader',
+  ]);
+  const wrong = (field: string) =>
+    new RequestError('INVALID_REQUEST', { message: `"${field}" cannot be this.`, field });
   if (encoding !== undefined && typeof encoding !== 'string') throw wrong('encoding');
   if (delimiter !== undefined && (typeof delimiter !== 'string' || delimiter.length !== 1)) throw wrong('delimiter');
   if (sheet !== undefined && sheet !== null && typeof sheet !== 'string') throw wrong('sheet');
@@ -118,4 +132,4 @@ export function wantedFormat(given: unknown): Partial<FileFormat> {
     ...(sheet !== undefined && { sheet }),
     ...(hasHeader !== undefined && { hasHeader }),
   };
-} // prettier-ignore
+}

@@ -44,7 +44,11 @@ export function guessMapping(
   model: Model,
   object: ObjectModel,
   headers: readonly string[],
-  { rows, remembered, preset: wanted }: { rows: readonly (readonly string[])[]; remembered: ImportSettings | null; preset: string | null | undefined },
+  {
+    rows,
+    remembered,
+    preset: wanted,
+  }: { rows: readonly (readonly string[])[]; remembered: ImportSettings | null; preset: string | null | undefined },
 ): Guess {
   const paths = new Set(listTargets(model, object).map(({ path }) => path));
   const usable = (map: Map<string, string>) => {
@@ -64,7 +68,7 @@ export function guessMapping(
   const preset = wanted === undefined ? detectPreset(object, headers) : wanted;
   const known = preset === null ? new Map<string, string>() : usable(presetColumns(preset, object, headers));
   return { mapping: mapSafely(model, object, headers, known, rows), remembered: null, preset };
-} // prettier-ignore
+}
 
 /** What was remembered may name one field twice since the model was changed: then it is guessed anew. */
 function mapSafely(

@@ -34,7 +34,14 @@ interface Claimed extends ExportSettings {
   isGuarded: boolean;
   timeZone: string;
   destination: 'EMAIL' | 'S3';
-  bucket: { endpoint: string; region: string; bucket: string; prefix?: string; keyId: string; isPathStyle?: boolean } | null;
+  bucket: {
+    endpoint: string;
+    region: string;
+    bucket: string;
+    prefix?: string;
+    keyId: string;
+    isPathStyle?: boolean;
+  } | null;
   sealedSecret: string | null;
   recipients: string[];
   schemaName: string;
@@ -42,7 +49,7 @@ interface Claimed extends ExportSettings {
   startedAt: string;
   pgRole: string | null;
   isThere: boolean;
-} // prettier-ignore
+}
 
 interface ExportParts {
   url: string;
@@ -106,7 +113,10 @@ async function make(id: string, claimed: Claimed, means: Means): Promise<void> {
   const moment = stamp(new Date(claimed.startedAt), timeZone);
   const fileName = `${claimed.name.replaceAll(/[^\p{L}\p{N} ._-]+/gu, ' ').trim() || claimed.objectLabel} ${moment}.${suffix}`;
   const place = destination === 'S3' ? [claimed.bucket!.prefix, fileName].filter(Boolean).join('/') : null;
-  const write = destination === 'S3' ? toBucket(claimed, place!, means) : (content: AsyncIterable<Buffer>) => files.write({ workspaceId, fileId: id }, content);
+  const write =
+    destination === 'S3'
+      ? toBucket(claimed, place!, means)
+      : (content: AsyncIterable<Buffer>) => files.write({ workspaceId, fileId: id }, content);
 
   const out = new PassThrough();
   const counted = { bytes: 0 };
@@ -125,7 +135,9 @@ async function make(id: string, claimed: Claimed, means: Means): Promise<void> {
       isGuarded: claimed.isGuarded && format === 'csv',
       hasMark: format === 'csv' && claimed.isHuman,
       timeZone,
-      ...(settled.fields && { fields: claimed.hasIds && !settled.fields.includes('id') ? ['id', ...settled.fields] : settled.fields }),
+      ...(settled.fields && {
+        fields: claimed.hasIds && !settled.fields.includes('id') ? ['id', ...settled.fields] : settled.fields,
+      }),
       view: { ...settled.view, reader: { now: new Date(), timeZone, memberId } },
     }).then(
       (rows) => (out.end(), rows),
@@ -134,19 +146,36 @@ async function make(id: string, claimed: Claimed, means: Means): Promise<void> {
     const writing = write(counting(out, counted)).catch((error: Error) => (out.destroy(error), Promise.reject(error)));
     const [read, written] = await Promise.allSettled([reading, writing]);
     // The reader that was broken off knows only that it was.
-    if (written.status === 'rejected' && read.status === 'rejected') throw isTelling(read.reason) ? read.reason : written.reason;
+    if (written.status === 'rejected' && read.status === 'rejected')
+      throw isTelling(read.reason) ? read.reason : written.reason;
     if (written.status === 'rejected') throw written.reason;
     if (read.status === 'rejected') throw read.reason;
-    const outcome = { rows: read.value, bytes: counted.bytes, fileName, mediaType: type, place, objectLabel: claimed.objectLabel };
+    const outcome = {
+      rows: read.value,
+      bytes: counted.bytes,
+      fileName,
+      mediaType: type,
+      place,
+      objectLabel: claimed.objectLabel,
+    };
     const expires = Math.floor(Date.now() / 1000) + EXPORT_LINK_DAYS * 24 * 3600;
     const isAttached = counted.bytes <= MAX_ATTACHED_BYTES;
-    const links = Object.fromEntries(recipients.map((member) => [member, isAttached ? {} : { token: signExportLink(secrets, { runId: id, memberId: member, expires }) }]));
-    await observer.query('select core.end_export($1, $2, $3)', [id, JSON.stringify(outcome), destination === 'EMAIL' ? JSON.stringify(links) : null]);
+    const links = Object.fromEntries(
+      recipients.map((member) => [
+        member,
+        isAttached ? {} : { token: signExportLink(secrets, { runId: id, memberId: member, expires }) },
+      ]),
+    );
+    await observer.query('select core.end_export($1, $2, $3)', [
+      id,
+      JSON.stringify(outcome),
+      destination === 'EMAIL' ? JSON.stringify(links) : null,
+    ]);
     log('export made', { run: id, rows: outcome.rows, bytes: outcome.bytes });
   } finally {
     abort?.removeEventListener('abort', stop);
   }
-} // prettier-ignore
+}
 
 async function* counting(source: AsyncIterable<Buffer>, counted: { bytes: number }): AsyncGenerator<Buffer> {
   for await (const chunk of source) {

@@ -85,30 +85,47 @@ class Run {
     try {
       const result = await this.#import();
       if (isDryRun) await this.#end(this.#observer, 'CHECKED', result, null);
-      log(isDryRun ? 'file checked' : 'file imported', { import: this.#id, rows: result.rows, rejected: result.rejected });
+      log(isDryRun ? 'file checked' : 'file imported', {
+        import: this.#id,
+        rows: result.rows,
+        rejected: result.rejected,
+      });
     } catch (error) {
       // Whoever takes the job over begins again.
       if (abort?.aborted) throw error;
       const failure = this.#isCancelled ? null : failureOf(error);
       if (!this.#isCancelled && failure === null && !isLastAttempt) throw error;
-      if (failure === null && !this.#isCancelled) log('an import failed', { import: this.#id, error: messageOf(error) });
+      if (failure === null && !this.#isCancelled)
+        log('an import failed', { import: this.#id, error: messageOf(error) });
       const status = !this.#isCancelled ? 'FAILED' : isDryRun ? 'READY' : 'CANCELLED';
       await this.#end(this.#observer, status, null, this.#isCancelled ? null : (failure ?? UNKNOWN_FAILURE));
     } finally {
       clearInterval(look);
       abort?.removeEventListener('abort', stop);
     }
-  } // prettier-ignore
+  }
 
   async #import(): Promise<ImportResult> {
-    const { fileName, fileSize, format, settings, isDryRun, objectName, fixes, pgRole, schemaName, memberId } = this.#claimed;
+    const { fileName, fileSize, format, settings, isDryRun, objectName, fixes, pgRole, schemaName, memberId } =
+      this.#claimed;
     if (pgRole === null)
-      throw new RecordsError('NOT_ALLOWED', 'Who began this import is no active member any more, or its object is gone.');
+      throw new RecordsError(
+        'NOT_ALLOWED',
+        'Who began this import is no active member any more, or its object is gone.',
+      );
     const byLine = new Map<number, Map<number, string>>();
-    for (const [line, cell, value] of fixes) byLine.set(line, (byLine.get(line) ?? new Map<number, string>()).set(cell, value));
+    for (const [line, cell, value] of fixes)
+      byLine.set(line, (byLine.get(line) ?? new Map<number, string>()).set(cell, value));
     return importRecords({
       client: this.#client,
-      identity: { pgRole, schemaName, memberId, apiKeyId: null, impersonatorId: this.#claimed.impersonatorId, requestId: this.#id },
+      identity: {
+        pgRole,
+        schemaName,
+        memberId,
+        apiKeyId: null,
+        impersonatorId: this.#claimed.impersonatorId,
+        requestId: this.#id,
+      },
       object: objectName,
       source: uploadedFile(this.#observer, { id: this.#id, name: fileName, size: fileSize, kind: 'FILE' }),
       format,
@@ -126,7 +143,7 @@ class Run {
         await this.#end(client, 'DONE', result, null);
       },
     });
-  } // prettier-ignore
+  }
 
   async #look(stop: () => void): Promise<void> {
     const { phase, rows, bytes } = this.#progress;
@@ -145,14 +162,21 @@ class Run {
 
   async #reject(row: RejectedRow): Promise<void> {
     const { isDryRun } = this.#claimed;
-    if (!isDryRun) await this.#rejects.write(Buffer.from(row.line === 0 ? csvLine(['line', 'reason', ...row.cells]) : csvLine([String(row.line), row.reason, ...row.cells])));
+    if (!isDryRun)
+      await this.#rejects.write(
+        Buffer.from(
+          row.line === 0
+            ? csvLine(['line', 'reason', ...row.cells])
+            : csvLine([String(row.line), row.reason, ...row.cells]),
+        ),
+      );
     if (row.line === 0) return;
     const problem = this.#problems.add(row);
     if (this.#kept >= MAX_PROBLEMS) return;
     this.#kept += 1;
     this.#pending.push(problem);
     if (this.#pending.length >= PROBLEMS_AT_ONCE) await this.#keepProblems();
-  } // prettier-ignore
+  }
 
   async #keepProblems(): Promise<void> {
     const problems = this.#pending;
@@ -167,7 +191,12 @@ class Run {
     await this.#rejects.flush();
   }
 
-  async #end(client: pg.ClientBase, status: string, result: ImportResult | null, failure: object | null): Promise<void> {
+  async #end(
+    client: pg.ClientBase,
+    status: string,
+    result: ImportResult | null,
+    failure: object | null,
+  ): Promise<void> {
     await this.#flush();
     const told = result && {
       rows: result.rows,
@@ -180,8 +209,13 @@ class Run {
       headers: this.#problems.headers(),
       groups: this.#problems.all(),
     };
-    await client.query('select core.end_import($1, $2, $3, $4)', [this.#id, status, told && JSON.stringify(told), failure && JSON.stringify(failure)]);
-  } // prettier-ignore
+    await client.query('select core.end_import($1, $2, $3, $4)', [
+      this.#id,
+      status,
+      told && JSON.stringify(told),
+      failure && JSON.stringify(failure),
+    ]);
+  }
 }
 
 const UNKNOWN_FAILURE = {

@@ -65,7 +65,8 @@ export async function exportRecords(options: ExportOptions): Promise<number> {
   try {
     const source = await openSource(options);
     const count = { rows: 0 };
-    if (options.format === 'xlsx') await writeWorkbook(source.object, source.columns, rowsOf(options, source, count), options.out);
+    if (options.format === 'xlsx')
+      await writeWorkbook(source.object, source.columns, rowsOf(options, source, count), options.out);
     else if (options.format === 'vcard') await writeCards(rowsOf(options, source, count), options.out);
     else await copyRecords(options, source, count);
     await client.query('commit');
@@ -76,7 +77,7 @@ export async function exportRecords(options: ExportOptions): Promise<number> {
     if (error instanceof DatabaseError || error instanceof RecordsError) await client.query('rollback');
     throw (error as { code?: string }).code === '42501' ? notAllowed(name) : error;
   }
-} // prettier-ignore
+}
 
 /** Whether the caller may export this, without doing it; tells how many columns there would be. */
 export async function checkExport(options: Omit<ExportOptions, 'out'>): Promise<number> {
@@ -119,20 +120,32 @@ async function openSource(options: Omit<ExportOptions, 'out'>): Promise<Source> 
   };
 }
 
-function choose(all: ExportColumn[], object: ObjectModel, { fields, hasIds = true, format }: Omit<ExportOptions, 'out'>): ExportColumn[] {
+function choose(
+  all: ExportColumn[],
+  object: ObjectModel,
+  { fields, hasIds = true, format }: Omit<ExportOptions, 'out'>,
+): ExportColumn[] {
   const unknown = fields?.find((name) => !object.fields.some((field) => field.name === name));
-  if (unknown !== undefined) throw new RecordsError('FIELD_UNKNOWN', `${object.labelPlural} have no field "${unknown}".`);
+  if (unknown !== undefined)
+    throw new RecordsError('FIELD_UNKNOWN', `${object.labelPlural} have no field "${unknown}".`);
   const kept = hasIds ? all : all.filter(({ isId }) => !isId);
   // Of a card the columns are given.
   if (!fields || format === 'vcard') return kept;
   const columns = fields.flatMap((name) => kept.filter(({ field }) => field === name));
-  if (columns.length === 0) throw new RecordsError('NOT_ALLOWED', 'None of these fields can be exported.', 'Choose others.');
+  if (columns.length === 0)
+    throw new RecordsError('NOT_ALLOWED', 'None of these fields can be exported.', 'Choose others.');
   return columns;
-} // prettier-ignore
+}
 
-async function copyRecords({ client, format, out, pages, isHuman = false, isGuarded = false, hasMark = false }: ExportOptions, { columns, from }: Source, count: { rows: number }): Promise<void> {
+async function copyRecords(
+  { client, format, out, pages, isHuman = false, isGuarded = false, hasMark = false }: ExportOptions,
+  { columns, from }: Source,
+  count: { rows: number },
+): Promise<void> {
   const headers = uniqueHeaders(columns.map(({ path, label }) => (isHuman ? label : path)));
-  const list = columns.map((column, index) => `${cell(column, isHuman, isGuarded)} as ${identifier(headers[index]!)}`).join(', ');
+  const list = columns
+    .map((column, index) => `${cell(column, isHuman, isGuarded)} as ${identifier(headers[index]!)}`)
+    .join(', ');
   const statement = (ids: readonly string[] | null, hasHeader: boolean) =>
     format === 'csv'
       ? `copy (select ${list} ${from(ids)}) to stdout (format csv${hasHeader ? ', header' : ''})`
@@ -147,7 +160,7 @@ async function copyRecords({ client, format, out, pages, isHuman = false, isGuar
     isFirst = false;
   }
   if (isFirst) await pipeline(client.query(copyTo(statement([], true))), out, { end: false });
-} // prettier-ignore
+}
 
 function cell({ csv, human, kind }: ExportColumn, isHuman: boolean, isGuarded: boolean): string {
   const value = !isHuman || kind === 'percent' ? csv : human;
@@ -165,15 +178,25 @@ function uniqueHeaders(headers: readonly string[]): string[] {
     for (let count = 2; taken.has(unique); count++) unique = `${header} (${count})`;
     taken.add(unique);
     // Identifiers are cut at 63 bytes.
-    return Buffer.byteLength(unique) <= 63 ? unique : Buffer.from(unique).subarray(0, 60).toString('utf8').replace(/\uFFFD+$/, '');
+    return Buffer.byteLength(unique) <= 63
+      ? unique
+      : Buffer.from(unique)
+          .subarray(0, 60)
+          .toString('utf8')
+          .replace(/\uFFFD+$/, '');
   });
-} // prettier-ignore
+}
 
 const FETCHED = 1_000;
 
 /** The rows as arrays of texts, a thousand at a time. */
-async function* rowsOf({ client, format, pages }: ExportOptions, { object, columns, from }: Source, count: { rows: number }): AsyncGenerator<(string | null)[][]> {
-  const list = format === 'vcard' ? cardSelectList(object, columns) : columns.map(({ human }) => `(${human})::text`).join(', ');
+async function* rowsOf(
+  { client, format, pages }: ExportOptions,
+  { object, columns, from }: Source,
+  count: { rows: number },
+): AsyncGenerator<(string | null)[][]> {
+  const list =
+    format === 'vcard' ? cardSelectList(object, columns) : columns.map(({ human }) => `(${human})::text`).join(', ');
   const query = async (text: string) => {
     const { rows } = await client.query<(string | null)[]>({ text, rowMode: 'array' });
     count.rows += rows.length;
@@ -181,7 +204,8 @@ async function* rowsOf({ client, format, pages }: ExportOptions, { object, colum
   };
   if (pages) {
     for await (const ids of pages)
-      for (let at = 0; at < ids.length; at += FETCHED) yield await query(`select ${list} ${from(ids.slice(at, at + FETCHED))}`);
+      for (let at = 0; at < ids.length; at += FETCHED)
+        yield await query(`select ${list} ${from(ids.slice(at, at + FETCHED))}`);
     return;
   }
   await client.query(`declare relvar_export no scroll cursor for select ${list} ${from(null)}`);
@@ -190,7 +214,7 @@ async function* rowsOf({ client, format, pages }: ExportOptions, { object, colum
     if (rows.length > 0) yield rows;
     if (rows.length < FETCHED) return;
   }
-} // prettier-ignore
+}
 
 function notAllowed(name: string): RecordsError {
   return new RecordsError(

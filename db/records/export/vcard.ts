@@ -40,22 +40,29 @@ export function cardSelectList(object: ObjectModel, columns: readonly ExportColu
 
 /** vCard 3.0, which every telephone and mail program reads. */
 export async function writeCards(pages: AsyncIterable<(string | null)[][]>, out: Writable): Promise<void> {
-  for await (const rows of pages)
-    if (!out.write(rows.map(card).join('')) && rows.length > 0) await once(out, 'drain');
-} // prettier-ignore
+  for await (const rows of pages) if (!out.write(rows.map(card).join('')) && rows.length > 0) await once(out, 'drain');
+}
 
 function card(row: readonly (string | null)[]): string {
   const value = (part: Part): string => row[PARTS.findIndex(([name]) => name === part)] ?? '';
   const full = [value('first'), value('last')].filter(Boolean).join(' ');
   const name = full || value('organisation') || value('email') || 'Unnamed';
-  const address = [value('street'), value('addressCity') || value('city'), value('state'), value('postcode'), value('country')];
+  const address = [
+    value('street'),
+    value('addressCity') || value('city'),
+    value('state'),
+    value('postcode'),
+    value('country'),
+  ];
   const lines = [
     'BEGIN:VCARD',
     'VERSION:3.0',
     `FN:${escape(name)}`,
     `N:${escape(value('last'))};${escape(value('first'))};;;`,
     ...list(value('email'), value('emails')).map((email) => `EMAIL;TYPE=INTERNET:${escape(email)}`),
-    ...list([value('callingCode'), value('phone')].filter(Boolean).join(' '), value('phones')).map((phone) => `TEL:${escape(phone)}`),
+    ...list([value('callingCode'), value('phone')].filter(Boolean).join(' '), value('phones')).map(
+      (phone) => `TEL:${escape(phone)}`,
+    ),
     ...(value('organisation') ? [`ORG:${escape(value('organisation'))}`] : []),
     ...(value('title') ? [`TITLE:${escape(value('title'))}`] : []),
     ...(address.some(Boolean) ? [`ADR:;;${address.map(escape).join(';')}`] : []),
@@ -64,7 +71,7 @@ function card(row: readonly (string | null)[]): string {
     'END:VCARD',
   ];
   return lines.map((line) => `${fold(line)}\r\n`).join('');
-} // prettier-ignore
+}
 
 const list = (first: string, others: string): string[] => [first, ...others.split('; ')].filter(Boolean);
 

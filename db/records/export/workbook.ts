@@ -81,7 +81,10 @@ function cell(value: string | null, kind: CellKind): string {
     case 'number':
     case 'percent':
       // A spreadsheet has fifteen digits; what is longer stays whole as a text.
-      if (/^-?\d{1,15}$/.test(value) || (/^-?\d*\.?\d+(e[+-]?\d+)?$/i.test(value) && value.replace(/\D/g, '').length <= 17))
+      if (
+        /^-?\d{1,15}$/.test(value) ||
+        (/^-?\d*\.?\d+(e[+-]?\d+)?$/i.test(value) && value.replace(/\D/g, '').length <= 17)
+      )
         return `<c s="${STYLES[kind]}"><v>${value}</v></c>`;
       return text(value);
     case 'boolean':
@@ -94,7 +97,7 @@ function cell(value: string | null, kind: CellKind): string {
     default:
       return text(value);
   }
-} // prettier-ignore
+}
 
 const text = (value: string): string =>
   `<c t="inlineStr"><is><t xml:space="preserve">${escape(value.length > MAX_TEXT ? value.slice(0, MAX_TEXT) : value)}</t></is></c>`;
@@ -116,9 +119,14 @@ const FORBIDDEN = /[^\P{Cc}\t\n\r]|\p{Cs}|[\uFFFE\uFFFF]/gu;
 function escape(value: string): string {
   const plain = value.replace(FORBIDDEN, '');
   return /[&<>"\r]/.test(plain)
-    ? plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll('\r', '_x000D_')
+    ? plain
+        .replaceAll('&', '&amp;')
+        .replaceAll('<', '&lt;')
+        .replaceAll('>', '&gt;')
+        .replaceAll('"', '&quot;')
+        .replaceAll('\r', '_x000D_')
     : plain;
-} // prettier-ignore
+}
 
 /** Names of sheets have 31 characters, and some signs not. */
 function sheetName({ labelPlural }: ObjectModel, index: number): string {

@@ -3,13 +3,15 @@ import { literal } from '../sql.ts';
 
 /** The day that a filter's words mean; null for what cannot be read. */
 function dayOf(value: unknown, today: string): string | null {
-  const text = String(value ?? '').trim().toLowerCase();
+  const text = String(value ?? '')
+    .trim()
+    .toLowerCase();
   const words: { [word: string]: number } = { today: 0, tomorrow: 1, yesterday: -1 };
   const days = words[text] ?? (/^[+-]\d{1,4}d?$/.test(text) ? Number.parseInt(text, 10) : null);
   if (days !== null) return addDays(today, days);
   const day = parseDate(text.replace(/t.*$/, ''), 'mdy');
   return typeof day === 'string' ? day : null;
-} // prettier-ignore
+}
 
 const DAY_MS = 86_400_000;
 const addDays = (day: string, days: number): string =>
@@ -37,12 +39,17 @@ function startOf(day: string, unit: string): string {
 
 /** A span of the calendar around today, which counts among it: from the first to before the last. */
 function periodOf(value: unknown, today: string): { from: string; until: string } | null {
-  const { direction, amount = 1, unit = 'DAY' } = (value ?? {}) as { direction?: string; amount?: number; unit?: string };
-  if (!['DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'].includes(unit) || !Number.isInteger(amount) || amount < 1) return null;
+  const {
+    direction,
+    amount = 1,
+    unit = 'DAY',
+  } = (value ?? {}) as { direction?: string; amount?: number; unit?: string };
+  if (!['DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'].includes(unit) || !Number.isInteger(amount) || amount < 1)
+    return null;
   if (direction === 'THIS') return { from: startOf(today, unit), until: add(startOf(today, unit), 1, unit) };
   if (direction === 'NEXT') return { from: today, until: add(today, amount, unit) };
   return { from: addDays(add(today, -amount, unit), 1), until: addDays(today, 1) };
-} // prettier-ignore
+}
 
 function daysOf(operand: string, value: unknown, today: string): { from?: string; until?: string } | null {
   const day = dayOf(value, today);

@@ -114,9 +114,13 @@ const tableOf = (object: ObjectModel, { schema }: Context) => `${identifier(sche
 
 function column({ object, row }: Place, name: string, { isReadable }: Context): string {
   if (!isReadable(object.tableName, name))
-    throw new RecordsError('NOT_ALLOWED', `The filter asks for a field of ${object.labelPlural} that your role does not read.`, 'Ask an administrator for the right, or change the filter.');
+    throw new RecordsError(
+      'NOT_ALLOWED',
+      `The filter asks for a field of ${object.labelPlural} that your role does not read.`,
+      'Ask an administrator for the right, or change the filter.',
+    );
   return `${row}.${identifier(name)}`;
-} // prettier-ignore
+}
 
 const columnsOf = (field: FieldModel, parts: readonly string[], place: Place, context: Context): string[] =>
   parts.flatMap((part) =>
@@ -149,7 +153,8 @@ function compareField(field: FieldModel, comparison: Comparison, place: Place, c
   if (name === undefined) throw refusal(`${field.label} cannot be filtered by.`);
   if (operand === 'IS_EMPTY') return isEmpty(names);
   if (operand === 'IS_NOT_EMPTY') return isFilled(names);
-  if (type === 'DATE' || type === 'DATE_TIME') return readable(daySql(name, type === 'DATE', operand, value, context), field, value);
+  if (type === 'DATE' || type === 'DATE_TIME')
+    return readable(daySql(name, type === 'DATE', operand, value, context), field, value);
   if (field.type === 'AUTO_NUMBER' && operand === 'CONTAINS')
     return like(columnsOf(field, ['text'], place, context)[0] ?? `${name}::text`, `%${escaped(textOf(value))}%`);
   if (['NUMBER', 'NUMERIC', 'CURRENCY', 'RATING', 'PERCENT', 'DURATION', 'AUTO_NUMBER'].includes(type))
@@ -159,21 +164,25 @@ function compareField(field: FieldModel, comparison: Comparison, place: Place, c
   const wanted = listOf(value).map((each) => (field.relations.length > 0 && each === 'me' ? context.memberId : each));
   const isMany = type === 'MULTI_SELECT' || type === 'ARRAY';
   const kind = field.relations.length > 0 ? 'uuid' : 'text';
-  const some = names.map((each) => `coalesce(${each} ${isMany ? '&&' : '= any'} (${arrayOf(wanted, kind)}), false)`).join(' or ');
+  const some = names
+    .map((each) => `coalesce(${each} ${isMany ? '&&' : '= any'} (${arrayOf(wanted, kind)}), false)`)
+    .join(' or ');
   return NEGATIVE.includes(operand) ? `not (${some})` : `(${some})`;
-} // prettier-ignore
+}
 
 function readable(condition: string | null, field: FieldModel, value: unknown): string {
-  if (condition === null) throw refusal(`The filter compares ${field.label} with "${textOf(value).slice(0, 50)}", which cannot be read.`);
+  if (condition === null)
+    throw refusal(`The filter compares ${field.label} with "${textOf(value).slice(0, 50)}", which cannot be read.`);
   return condition;
-} // prettier-ignore
+}
 
 const escaped = (text: string): string => text.replaceAll(/[\\%_]/g, '\\$&');
 const like = (name: string, pattern: string): string => `${name} ilike ${literal(pattern)}`;
 
 function compareTexts(names: readonly string[], { operand, value }: Comparison, isFullName: boolean): string | null {
   const text = textOf(value);
-  const some = (make: (name: string) => string) => `(${names.map((name) => `coalesce(${make(name)}, false)`).join(' or ')})`;
+  const some = (make: (name: string) => string) =>
+    `(${names.map((name) => `coalesce(${make(name)}, false)`).join(' or ')})`;
   // A full name lies in two columns, so each word may be in either.
   const words = isFullName ? text.split(/\s+/) : [text];
   const all = (make: (word: string) => string) => `(${words.map(make).join(' and ')})`;
@@ -198,31 +207,51 @@ function compareTexts(names: readonly string[], { operand, value }: Comparison, 
     default:
       throw refusal(`A text is not compared by ${operand}.`);
   }
-} // prettier-ignore
+}
 
 function anyText(comparison: Comparison, place: Place, context: Context): string | null {
   const each = place.object.fields
-    .filter((field) => field.isActive && (!field.isSystem || SYSTEM_VISIBLE.includes(field.name)) && TEXT_PARTS[typeOf(field)] && (field.type !== 'COLOR' || comparison.operand.startsWith('IS')))
+    .filter(
+      (field) =>
+        field.isActive &&
+        (!field.isSystem || SYSTEM_VISIBLE.includes(field.name)) &&
+        TEXT_PARTS[typeOf(field)] &&
+        (field.type !== 'COLOR' || comparison.operand.startsWith('IS')),
+    )
     .flatMap((field) => {
       // Only in what one reads: here no field was asked for.
-      const names = field.columns.filter(({ part, column: name }) => TEXT_PARTS[typeOf(field)]!.includes(part) && context.isReadable(place.object.tableName, name));
-      const condition = names.length > 0 && compareTexts(names.map(({ column: name }) => `${place.row}.${identifier(name)}`), comparison, field.type === 'FULL_NAME');
+      const names = field.columns.filter(
+        ({ part, column: name }) =>
+          TEXT_PARTS[typeOf(field)]!.includes(part) && context.isReadable(place.object.tableName, name),
+      );
+      const condition =
+        names.length > 0 &&
+        compareTexts(
+          names.map(({ column: name }) => `${place.row}.${identifier(name)}`),
+          comparison,
+          field.type === 'FULL_NAME',
+        );
       return condition || [];
     });
   if (each.length === 0) return null;
   return `(${each.join(comparison.operand === 'DOES_NOT_CONTAIN' ? ' and ' : ' or ')})`;
-} // prettier-ignore
+}
 
 /** Links are rows of their own, so a many-to-many field is asked by what exists among them. */
 function compareLinks(field: FieldModel, { operand, value }: Comparison, place: Place, context: Context): string {
   const junction = junctionOf(context.model, field)!;
   const { table, nearColumn, farColumn, target } = junction;
   if (![nearColumn, farColumn].every((name) => context.isReadable(table, name)))
-    throw new RecordsError('NOT_ALLOWED', `The filter asks for ${field.label}, which your role does not read.`, 'Ask an administrator for the right, or change the filter.');
+    throw new RecordsError(
+      'NOT_ALLOWED',
+      `The filter asks for ${field.label}, which your role does not read.`,
+      'Ask an administrator for the right, or change the filter.',
+    );
   const far = `j.${identifier(farColumn)}`;
   const some = (also: string) =>
     `exists (select from ${identifier(context.schema)}.${identifier(table)} j join ${tableOf(target, context)} t on t.id = ${far} where j.${identifier(nearColumn)} = ${place.row}.id${also})`;
-  if (operand === 'IS_EMPTY' || operand === 'IS_NOT_EMPTY') return operand === 'IS_EMPTY' ? `not ${some('')}` : some('');
+  if (operand === 'IS_EMPTY' || operand === 'IS_NOT_EMPTY')
+    return operand === 'IS_EMPTY' ? `not ${some('')}` : some('');
   const wanted = some(` and t.id = any (${arrayOf(listOf(value), 'uuid')})`);
   return operand === 'DOES_NOT_CONTAIN' ? `not ${wanted}` : wanted;
-} // prettier-ignore
+}

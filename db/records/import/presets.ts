@@ -145,12 +145,16 @@ export function detectPreset(object: ObjectModel, headers: readonly string[]): P
   let best: Preset['id'] | null = null;
   let most = Math.min(2, headers.length) - 1;
   for (const { id, signs, columns } of PRESETS) {
-    const own = [...(signs[object.nameSingular] ?? []), ...(signs['*'] ?? [])].filter((sign) => present.has(fold(sign)));
-    const known = Object.keys({ ...columns['*'], ...columns[object.nameSingular] }).filter((header) => present.has(fold(header)));
+    const own = [...(signs[object.nameSingular] ?? []), ...(signs['*'] ?? [])].filter((sign) =>
+      present.has(fold(sign)),
+    );
+    const known = Object.keys({ ...columns['*'], ...columns[object.nameSingular] }).filter((header) =>
+      present.has(fold(header)),
+    );
     if (own.length > most && known.length > 0) [best, most] = [id, own.length];
   }
   return best;
-} // prettier-ignore
+}
 
 /** Where a preset sends the headers that it knows. */
 export function presetColumns(id: string, object: ObjectModel, headers: readonly string[]): Map<string, string> {

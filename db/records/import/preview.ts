@@ -66,11 +66,13 @@ function shownValue({ field, part, relation }: Target, values: readonly (string 
       case 'EMAILS':
         return [first, ...listItems(others[0] ?? null)].filter(Boolean).join('; ');
       case 'PHONES':
-        return [[others[1], first].filter(Boolean).join(' '), ...listItems(others[2] ?? null)].filter(Boolean).join('; ');
+        return [[others[1], first].filter(Boolean).join(' '), ...listItems(others[2] ?? null)]
+          .filter(Boolean)
+          .join('; ');
       case 'ARRAY':
         return listItems(first).join('; ');
       default:
-    } // prettier-ignore
+    }
   if (part === 'amountMicros') return first === null ? '' : decimalOfMicros(first);
   if (first?.startsWith('{') && part.startsWith('additional')) return listItems(first).join('; ');
   return values.filter(Boolean).join(field.type === 'ADDRESS' ? ', ' : ' ');

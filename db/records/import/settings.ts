@@ -43,7 +43,9 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-export function optionsOf(settings: ImportSettings): Pick<ImportOptions, 'map' | 'match' | 'mode' | 'createMissing' | 'dateOrder' | 'timeZone' | 'meanings'> {
+export function optionsOf(
+  settings: ImportSettings,
+): Pick<ImportOptions, 'map' | 'match' | 'mode' | 'createMissing' | 'dateOrder' | 'timeZone' | 'meanings'> {
   const { map, match, mode, createMissing, dateOrder, timeZone, meanings } = settings;
   return {
     map: new Map(Object.entries(map)),
@@ -54,4 +56,4 @@ export function optionsOf(settings: ImportSettings): Pick<ImportOptions, 'map' |
     ...(dateOrder !== null && { dateOrder }),
     ...(timeZone !== null && { timeZone }),
   };
-} // prettier-ignore
+}

@@ -34,10 +34,34 @@ export function BucketFields({ bucket, change, secret, setSecret, hasSecret, pro
         onChange={(event) => change({ endpoint: event.currentTarget.value.trim() })}
       />
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm" verticalSpacing="sm">
-        <TextInput label={t('Bucket')} value={bucket.bucket} required error={problemAt('bucket')} onChange={(event) => change({ bucket: event.currentTarget.value.trim() })} />
-        <TextInput label={t('Region')} value={bucket.region} required error={problemAt('region')} onChange={(event) => change({ region: event.currentTarget.value.trim() })} />
-        <TextInput label={t('Folder')} value={bucket.prefix ?? ''} error={problemAt('prefix')} onChange={(event) => change({ prefix: event.currentTarget.value.trim() })} />
-        <TextInput label={t('Id of the access key')} value={bucket.keyId} required autoComplete="off" error={problemAt('keyId')} onChange={(event) => change({ keyId: event.currentTarget.value.trim() })} />
+        <TextInput
+          label={t('Bucket')}
+          value={bucket.bucket}
+          required
+          error={problemAt('bucket')}
+          onChange={(event) => change({ bucket: event.currentTarget.value.trim() })}
+        />
+        <TextInput
+          label={t('Region')}
+          value={bucket.region}
+          required
+          error={problemAt('region')}
+          onChange={(event) => change({ region: event.currentTarget.value.trim() })}
+        />
+        <TextInput
+          label={t('Folder')}
+          value={bucket.prefix ?? ''}
+          error={problemAt('prefix')}
+          onChange={(event) => change({ prefix: event.currentTarget.value.trim() })}
+        />
+        <TextInput
+          label={t('Id of the access key')}
+          value={bucket.keyId}
+          required
+          autoComplete="off"
+          error={problemAt('keyId')}
+          onChange={(event) => change({ keyId: event.currentTarget.value.trim() })}
+        />
       </SimpleGrid>
       <PasswordInput
         label={t('Secret of the access key')}
@@ -55,4 +79,4 @@ export function BucketFields({ bucket, change, secret, setSecret, hasSecret, pro
       />
     </Stack>
   );
-} // prettier-ignore
+}

@@ -36,7 +36,8 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onRepeat, o
   const [busy, setBusy] = useState(false);
   const offered = exportable(object);
   const kinds = formatsOf(object);
-  const names = columns === 'shown' ? fields.map(({ name }) => name) : columns === 'all' ? offered.map(({ name }) => name) : chosen;
+  const names =
+    columns === 'shown' ? fields.map(({ name }) => name) : columns === 'all' ? offered.map(({ name }) => name) : chosen;
   const label = inSentence(object.labelPlural);
 
   const start = async () => {
@@ -65,7 +66,16 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onRepeat, o
   };
 
   return (
-    <Modal opened onClose={onClose} title={ids ? t('Export {count} selected {label}', { count: countText(ids.length), label }) : t('Export {label}', { label })} size="lg">
+    <Modal
+      opened
+      onClose={onClose}
+      title={
+        ids
+          ? t('Export {count} selected {label}', { count: countText(ids.length), label })
+          : t('Export {label}', { label })
+      }
+      size="lg"
+    >
       <Stack gap="md">
         <div>
           <SegmentedControl
@@ -99,15 +109,29 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onRepeat, o
           <Stack gap={8}>
             {format === 'csv' ? (
               <>
-                <Checkbox label={t('Labels and amounts as people read them')} checked={isHuman} onChange={(event) => setHuman(event.currentTarget.checked)} />
-                <Checkbox label={t('Keep texts that look like formulas from being run by a spreadsheet')} checked={isGuarded} onChange={(event) => setGuarded(event.currentTarget.checked)} />
+                <Checkbox
+                  label={t('Labels and amounts as people read them')}
+                  checked={isHuman}
+                  onChange={(event) => setHuman(event.currentTarget.checked)}
+                />
+                <Checkbox
+                  label={t('Keep texts that look like formulas from being run by a spreadsheet')}
+                  checked={isGuarded}
+                  onChange={(event) => setGuarded(event.currentTarget.checked)}
+                />
               </>
             ) : null}
-            <Checkbox label={t('Ids of the records and of those they are related to')} checked={hasIds} onChange={(event) => setIds(event.currentTarget.checked)} />
+            <Checkbox
+              label={t('Ids of the records and of those they are related to')}
+              checked={hasIds}
+              onChange={(event) => setIds(event.currentTarget.checked)}
+            />
           </Stack>
         ) : null}
         <p className={classes.note}>
-          {ids ? t('The selected records are exported.') : t('All {label} that the list shows are exported, in its order, also those further down.', { label })}
+          {ids
+            ? t('The selected records are exported.')
+            : t('All {label} that the list shows are exported, in its order, also those further down.', { label })}
         </p>
         <Group justify="flex-end">
           {onRepeat ? (
@@ -116,11 +140,13 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onRepeat, o
             </Button>
           ) : null}
           <Button variant="default" onClick={onClose}>
-{t('Cancel')}</Button>
+            {t('Cancel')}
+          </Button>
           <Button onClick={() => void start()} loading={busy} disabled={names.length === 0}>
-{t('Export')}</Button>
+            {t('Export')}
+          </Button>
         </Group>
       </Stack>
     </Modal>
   );
-} // prettier-ignore
+}

@@ -30,7 +30,15 @@ interface ExportFormProps {
 const KEPT = 'kept';
 
 /** Which records go out, as what kind of file, when, and to whom. */
-export function ExportForm({ object, settings, exportId, hasSecret, recipientNames, onSaved, onCancel }: ExportFormProps) {
+export function ExportForm({
+  object,
+  settings,
+  exportId,
+  hasSecret,
+  recipientNames,
+  onSaved,
+  onCancel,
+}: ExportFormProps) {
   const [draft, setDraft] = useState(settings);
   const change = (part: Partial<ExportSettings>) => setDraft((before) => ({ ...before, ...part }));
   const bucket = draft.bucket ?? NO_BUCKET;
@@ -46,16 +54,29 @@ export function ExportForm({ object, settings, exportId, hasSecret, recipientNam
   const offered = exportable(object);
   const kinds = formatsOf(object);
   const label = inSentence(object.labelPlural);
-  const { submit, busy, problem, problemAt } = useSubmit({ inSight: ['name', 'recipients', 'endpoint', 'bucket', 'region', 'prefix', 'keyId', 'secret'] });
+  const { submit, busy, problem, problemAt } = useSubmit({
+    inSight: ['name', 'recipients', 'endpoint', 'bucket', 'region', 'prefix', 'keyId', 'secret'],
+  });
   const save = () => {
     if (recurrence.text === null) return;
     const { name, objectId, viewId, filter, sorts, fieldIds, format, hasIds, isHuman, isGuarded, destination } = draft;
     const wanted: ExportSettings = {
-      name, objectId, viewId, filter, sorts, fieldIds, format, hasIds, isHuman, isGuarded, destination,
+      name,
+      objectId,
+      viewId,
+      filter,
+      sorts,
+      fieldIds,
+      format,
+      hasIds,
+      isHuman,
+      isGuarded,
+      destination,
       recurrence: recurrence.text,
       timeZone: memberTimeZone(),
       nextAt,
-      bucket: destination === 'S3' ? { ...bucket, prefix: bucket.prefix === '' ? null : (bucket.prefix ?? null) } : null,
+      bucket:
+        destination === 'S3' ? { ...bucket, prefix: bucket.prefix === '' ? null : (bucket.prefix ?? null) } : null,
       recipients: destination === 'EMAIL' ? draft.recipients : [],
     };
     void submit(async () => onSaved(await saveExport(wanted, destination === 'S3' ? secret : '', exportId)));
@@ -69,20 +90,43 @@ export function ExportForm({ object, settings, exportId, hasSecret, recipientNam
       }}
     >
       <Stack gap="lg">
-        <TextInput label={t('Name')} value={draft.name} required maxLength={100} error={problemAt('name')} onChange={(event) => change({ name: event.currentTarget.value })} />
+        <TextInput
+          label={t('Name')}
+          value={draft.name}
+          required
+          maxLength={100}
+          error={problemAt('name')}
+          onChange={(event) => change({ name: event.currentTarget.value })}
+        />
         <Stack gap="sm" component="fieldset" className={classes.group}>
           <legend>{t('What')}</legend>
           <Select
             label={t('Which {label}', { label })}
-            description={draft.viewId === null ? undefined : t('Those that the view shows at the time: whoever changes the view changes the export.')}
+            description={
+              draft.viewId === null
+                ? undefined
+                : t('Those that the view shows at the time: whoever changes the view changes the export.')
+            }
             data={[
-              ...(hasKept ? [{ value: KEPT, label: settings.filter ? t('Those that are filtered now') : t('All {label}', { label }) }] : []),
+              ...(hasKept
+                ? [
+                    {
+                      value: KEPT,
+                      label: settings.filter ? t('Those that are filtered now') : t('All {label}', { label }),
+                    },
+                  ]
+                : []),
               ...views.map(({ id, name }) => ({ value: id, label: name })),
             ]}
             value={draft.viewId ?? KEPT}
             allowDeselect={false}
             comboboxProps={{ withinPortal: false }}
-            onChange={(viewId) => change({ viewId: viewId === KEPT ? null : viewId, ...(viewId === KEPT || draft.viewId === viewId ? {} : { fieldIds: null }) })}
+            onChange={(viewId) =>
+              change({
+                viewId: viewId === KEPT ? null : viewId,
+                ...(viewId === KEPT || draft.viewId === viewId ? {} : { fieldIds: null }),
+              })
+            }
           />
           <div>
             <SegmentedControl
@@ -98,16 +142,30 @@ export function ExportForm({ object, settings, exportId, hasSecret, recipientNam
             <Radio.Group
               label={t('Columns')}
               value={draft.fieldIds === null ? 'all' : 'chosen'}
-              onChange={(value) => change({ fieldIds: value === 'all' ? null : (settings.fieldIds ?? offered.filter(({ isSystem }) => !isSystem).map(({ id }) => id)) })}
+              onChange={(value) =>
+                change({
+                  fieldIds:
+                    value === 'all'
+                      ? null
+                      : (settings.fieldIds ?? offered.filter(({ isSystem }) => !isSystem).map(({ id }) => id)),
+                })
+              }
             >
               <Stack gap={6} mt={6}>
-                <Radio value="all" label={draft.viewId === null ? t('All that you may read') : t('Those that the view shows')} />
+                <Radio
+                  value="all"
+                  label={draft.viewId === null ? t('All that you may read') : t('Those that the view shows')}
+                />
                 <Radio value="chosen" label={t('Choose them')} />
               </Stack>
             </Radio.Group>
           )}
           {draft.fieldIds !== null && draft.format !== 'vcard' ? (
-            <Checkbox.Group value={draft.fieldIds} onChange={(fieldIds) => change({ fieldIds })} aria-label={t('Columns of the file')}>
+            <Checkbox.Group
+              value={draft.fieldIds}
+              onChange={(fieldIds) => change({ fieldIds })}
+              aria-label={t('Columns of the file')}
+            >
               <div className={classes.columns}>
                 {offered.map((field) => (
                   <Checkbox key={field.id} value={field.id} label={field.label} />
@@ -117,20 +175,44 @@ export function ExportForm({ object, settings, exportId, hasSecret, recipientNam
           ) : null}
           {draft.format === 'csv' ? (
             <>
-              <Checkbox label={t('Labels and amounts as people read them')} checked={draft.isHuman} onChange={(event) => change({ isHuman: event.currentTarget.checked })} />
-              <Checkbox label={t('Keep texts that look like formulas from being run by a spreadsheet')} checked={draft.isGuarded} onChange={(event) => change({ isGuarded: event.currentTarget.checked })} />
+              <Checkbox
+                label={t('Labels and amounts as people read them')}
+                checked={draft.isHuman}
+                onChange={(event) => change({ isHuman: event.currentTarget.checked })}
+              />
+              <Checkbox
+                label={t('Keep texts that look like formulas from being run by a spreadsheet')}
+                checked={draft.isGuarded}
+                onChange={(event) => change({ isGuarded: event.currentTarget.checked })}
+              />
             </>
           ) : null}
           {draft.format === 'csv' || draft.format === 'xlsx' ? (
-            <Checkbox label={t('Ids of the records and of those they are related to')} checked={draft.hasIds} onChange={(event) => change({ hasIds: event.currentTarget.checked })} />
+            <Checkbox
+              label={t('Ids of the records and of those they are related to')}
+              checked={draft.hasIds}
+              onChange={(event) => change({ hasIds: event.currentTarget.checked })}
+            />
           ) : null}
         </Stack>
         <Stack gap="sm" component="fieldset" className={classes.group}>
           <legend>{t('When')}</legend>
           <RecurrenceFields recurrence={recurrence} sameDay={t('The same day of the month')} />
           <Group gap="sm" align="end">
-            <TextInput type="date" label={exportId === null ? t('For the first time on') : t('Next on')} value={day} required onChange={(event) => setDay(event.currentTarget.value)} />
-            <TextInput type="time" label={t('At')} value={time} required onChange={(event) => setTime(event.currentTarget.value)} />
+            <TextInput
+              type="date"
+              label={exportId === null ? t('For the first time on') : t('Next on')}
+              value={day}
+              required
+              onChange={(event) => setDay(event.currentTarget.value)}
+            />
+            <TextInput
+              type="time"
+              label={t('At')}
+              value={time}
+              required
+              onChange={(event) => setTime(event.currentTarget.value)}
+            />
           </Group>
           <Text size="sm" c="dimmed">
             {t('In your time zone, {zone}.', { zone: memberTimeZone() })}
@@ -150,13 +232,27 @@ export function ExportForm({ object, settings, exportId, hasSecret, recipientNam
           />
           {draft.destination === 'EMAIL' ? (
             <>
-              <RecipientsField value={draft.recipients} names={names} onChange={(recipients) => change({ recipients })} error={problemAt('recipients')} />
+              <RecipientsField
+                value={draft.recipients}
+                names={names}
+                onChange={(recipients) => change({ recipients })}
+                error={problemAt('recipients')}
+              />
               <Text size="sm" c="dimmed">
-                {t('They get what you may read, also where they may read less themselves. A file of more than 10 MB comes as a link.')}
+                {t(
+                  'They get what you may read, also where they may read less themselves. A file of more than 10 MB comes as a link.',
+                )}
               </Text>
             </>
           ) : (
-            <BucketFields bucket={bucket} change={(part) => change({ bucket: { ...bucket, ...part } })} secret={secret} setSecret={setSecret} hasSecret={hasSecret} problemAt={problemAt} />
+            <BucketFields
+              bucket={bucket}
+              change={(part) => change({ bucket: { ...bucket, ...part } })}
+              secret={secret}
+              setSecret={setSecret}
+              hasSecret={hasSecret}
+              problemAt={problemAt}
+            />
           )}
         </Stack>
         {problem ? (
@@ -170,11 +266,15 @@ export function ExportForm({ object, settings, exportId, hasSecret, recipientNam
               {t('Cancel')}
             </Button>
           ) : null}
-          <Button type="submit" loading={busy} disabled={recurrence.text === null || nextAt === null || draft.fieldIds?.length === 0}>
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={recurrence.text === null || nextAt === null || draft.fieldIds?.length === 0}
+          >
             {t('Save')}
           </Button>
         </Group>
       </Stack>
     </form>
   );
-} // prettier-ignore
+}

@@ -53,7 +53,11 @@ export function ExportPage({ item, again, onDone }: ExportPageProps) {
             </Button>
           ) : null}
           {isActive || isMine ? (
-            <Button variant="default" leftSection={isActive ? <IconPlayerPause size={14} /> : <IconPlayerPlay size={14} />} onClick={() => void act(t('“{name}” was not switched', { name }), () => pauseExport(id, isActive))}>
+            <Button
+              variant="default"
+              leftSection={isActive ? <IconPlayerPause size={14} /> : <IconPlayerPlay size={14} />}
+              onClick={() => void act(t('“{name}” was not switched', { name }), () => pauseExport(id, isActive))}
+            >
               {isActive ? t('Pause') : t('Resume')}
             </Button>
           ) : null}
@@ -62,7 +66,9 @@ export function ExportPage({ item, again, onDone }: ExportPageProps) {
           </Button>
         </Group>
       </Group>
-      <p className={classes.note}>{[object?.labelPlural, item.viewName, destinationText(item)].filter(Boolean).join(' · ')}</p>
+      <p className={classes.note}>
+        {[object?.labelPlural, item.viewName, destinationText(item)].filter(Boolean).join(' · ')}
+      </p>
       <p className={classes.note}>{timesText(item)}</p>
       {stoppedReason ? (
         <Alert color="red" role="alert" mt={14} title={t('It was stopped')}>
@@ -96,4 +102,4 @@ export function ExportPage({ item, again, onDone }: ExportPageProps) {
       </Tabs>
     </>
   );
-} // prettier-ignore
+}

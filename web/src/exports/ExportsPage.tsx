@@ -28,14 +28,19 @@ export function ExportsPage() {
     }, AGAIN_MS);
     return () => clearInterval(timer);
   }, [again]);
-  const choose = (id: string | null) => void navigate({ to: '/settings/exports', search: id === null ? {} : { export: id } });
+  const choose = (id: string | null) =>
+    void navigate({ to: '/settings/exports', search: id === null ? {} : { export: id } });
   const [first] = navigationObjects(useModel());
   const open = answer?.find(({ id }) => id === chosen);
   return (
     <PeopleFrame label={t('Exports')}>
       <div className={classes.inner}>
         {failure && !answer ? (
-          <Message tone="alert" title={t('The exports could not be read')} actions={<Button onClick={again}>{t('Try again')}</Button>}>
+          <Message
+            tone="alert"
+            title={t('The exports could not be read')}
+            actions={<Button onClick={again}>{t('Try again')}</Button>}
+          >
             {[failure.message, failure.hint].filter(Boolean).join(' ')}
           </Message>
         ) : !answer ? (
@@ -43,13 +48,32 @@ export function ExportsPage() {
         ) : open ? (
           <ExportPage key={open.id} item={open} again={again} onDone={() => choose(null)} />
         ) : chosen !== undefined ? (
-          <Message title={t('There is no such export')} actions={<Button onClick={() => choose(null)}>{t('All exports')}</Button>}>
+          <Message
+            title={t('There is no such export')}
+            actions={<Button onClick={() => choose(null)}>{t('All exports')}</Button>}
+          >
             {t('It may have been deleted meanwhile.')}
           </Message>
         ) : answer.length === 0 ? (
-          <Message icon={<IconFileExport size={22} stroke={1.5} />} title={t('No export comes again yet')}
-            actions={first ? <Button variant="default" renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: first.namePlural }} {...props} />}>{t('Open {label}', { label: inSentence(first.labelPlural) })}</Button> : null}>
-            {t('Open a list, such as people, choose Export in the menu of its view, and then “Repeat this export…”. The file comes by e-mail or into a storage, as often as you say.')}
+          <Message
+            icon={<IconFileExport size={22} stroke={1.5} />}
+            title={t('No export comes again yet')}
+            actions={
+              first ? (
+                <Button
+                  variant="default"
+                  renderRoot={(props) => (
+                    <Link to="/objects/$namePlural" params={{ namePlural: first.namePlural }} {...props} />
+                  )}
+                >
+                  {t('Open {label}', { label: inSentence(first.labelPlural) })}
+                </Button>
+              ) : null
+            }
+          >
+            {t(
+              'Open a list, such as people, choose Export in the menu of its view, and then “Repeat this export…”. The file comes by e-mail or into a storage, as often as you say.',
+            )}
           </Message>
         ) : (
           <ul className={classes.list} aria-label={t('Exports that come again')}>
@@ -61,11 +85,16 @@ export function ExportsPage() {
       </div>
     </PeopleFrame>
   );
-} // prettier-ignore
+}
 
 function Item({ item, onOpen }: { item: ScheduledExport; onOpen: () => void }) {
   const object = objectById(useModel(), item.objectId);
-  const what = [object?.labelPlural, item.viewName, destinationText(item), item.isMine ? null : t('of {name}', { name: item.ownerName ?? t('a member who is gone') })];
+  const what = [
+    object?.labelPlural,
+    item.viewName,
+    destinationText(item),
+    item.isMine ? null : t('of {name}', { name: item.ownerName ?? t('a member who is gone') }),
+  ];
   return (
     <li className={classes.item}>
       <button type="button" className={classes.name} onClick={onOpen}>
@@ -76,4 +105,4 @@ function Item({ item, onOpen }: { item: ScheduledExport; onOpen: () => void }) {
       <div className={classes.detail}>{timesText(item)}</div>
     </li>
   );
-} // prettier-ignore
+}

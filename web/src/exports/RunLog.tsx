@@ -49,7 +49,12 @@ export function RunLog({ exportId, latest, onEnded }: RunLogProps) {
           {answer.map((run) => (
             <Table.Tr key={run.id}>
               <Table.Td>
-                {formatInstant(run.createdAt)} {run.isManual ? <Badge variant="light" color="gray" autoContrast>{t('By hand')}</Badge> : null}
+                {formatInstant(run.createdAt)}{' '}
+                {run.isManual ? (
+                  <Badge variant="light" color="gray" autoContrast>
+                    {t('By hand')}
+                  </Badge>
+                ) : null}
               </Table.Td>
               <Table.Td className={run.state === 'FAILED' ? classes.failed : undefined}>
                 {runText(run)}
@@ -65,14 +70,19 @@ export function RunLog({ exportId, latest, onEnded }: RunLogProps) {
       </Table>
     </div>
   );
-} // prettier-ignore
+}
 
 function RunFile({ run }: { run: ExportRun }) {
   if (run.place !== null) return <>{run.place}</>;
   if (run.fileExpiresAt === null) return <>{run.state === 'DONE' ? t('Not kept any more') : ''}</>;
   return (
-    <Anchor href={`/exports/runs/${run.id}/file`} download size="sm" aria-label={t('Download {name}', { name: run.fileName ?? '' })}>
+    <Anchor
+      href={`/exports/runs/${run.id}/file`}
+      download
+      size="sm"
+      aria-label={t('Download {name}', { name: run.fileName ?? '' })}
+    >
       {t('Download')}
     </Anchor>
   );
-} // prettier-ignore
+}

@@ -39,7 +39,8 @@ export function CheckStep({ object, found, onStarted, onBack }: CheckStepProps) 
   return (
     <>
       <p className={classes.note}>
-{t('This is what would come of {fileName}. Nothing has been changed yet.', { fileName: found.fileName })}</p>
+        {t('This is what would come of {fileName}. Nothing has been changed yet.', { fileName: found.fileName })}
+      </p>
       <Figures object={object} result={result} isDryRun />
       {result.rejected === 0 ? (
         <Alert color="green" title={t('All rows can be imported.')} />
@@ -49,25 +50,34 @@ export function CheckStep({ object, found, onStarted, onBack }: CheckStepProps) 
       {lacksRelated ? (
         <div className={classes.actions}>
           <Button variant="default" onClick={() => void start(true, { createMissing: true })} disabled={busy}>
-{t('Create the related records that are missing')}</Button>
+            {t('Create the related records that are missing')}
+          </Button>
         </div>
       ) : null}
       {isMended ? (
         <Alert color="blue" mt="md" title={t('You have mended cells.')}>
-{t('Check again to see whether all is well now.')}</Alert>
+          {t('Check again to see whether all is well now.')}
+        </Alert>
       ) : null}
       <Outcomes found={found} object={object} />
       <div className={classes.actions}>
         {isMended ? (
           <Button onClick={() => void start(true)} loading={busy}>
-{t('Check again')}</Button>
+            {t('Check again')}
+          </Button>
         ) : null}
-        <Button variant={isMended ? 'default' : 'filled'} onClick={() => void start(false)} loading={busy} disabled={good === 0 && !isMended}>
+        <Button
+          variant={isMended ? 'default' : 'filled'}
+          onClick={() => void start(false)}
+          loading={busy}
+          disabled={good === 0 && !isMended}
+        >
           {isMended ? t('Import') : t('Import {good}', { good: rowCount(good) })}
         </Button>
         <Button variant="default" onClick={onBack} disabled={busy}>
-{t('Back to the columns')}</Button>
+          {t('Back to the columns')}
+        </Button>
       </div>
     </>
   );
-} // prettier-ignore
+}

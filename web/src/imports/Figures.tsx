@@ -8,7 +8,15 @@ import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
 
 /** What came, or would come, of each row. */
-export function Figures({ object, result, isDryRun }: { object: ModelObject; result: ImportResult; isDryRun?: boolean }) {
+export function Figures({
+  object,
+  result,
+  isDryRun,
+}: {
+  object: ModelObject;
+  result: ImportResult;
+  isDryRun?: boolean;
+}) {
   const model = useModel();
   const figures: [number, string][] = [
     [result.created, isDryRun ? t('would be created') : 'created'],
@@ -21,7 +29,13 @@ export function Figures({ object, result, isDryRun }: { object: ModelObject; res
     if (related) figures.push([created, t('new {labelPlural}', { labelPlural: inSentence(related.labelPlural) })]);
   }
   return (
-    <ul className={classes.figures} aria-label={t('Of {rows} rows, as {labelPlural}', { rows: countText(result.rows), labelPlural: inSentence(object.labelPlural) })}>
+    <ul
+      className={classes.figures}
+      aria-label={t('Of {rows} rows, as {labelPlural}', {
+        rows: countText(result.rows),
+        labelPlural: inSentence(object.labelPlural),
+      })}
+    >
       {figures
         .filter(([count], index) => count > 0 || index === 0 || index === 3)
         .map(([count, label]) => (
@@ -32,4 +46,4 @@ export function Figures({ object, result, isDryRun }: { object: ModelObject; res
         ))}
     </ul>
   );
-} // prettier-ignore
+}

@@ -89,13 +89,18 @@ export function FileStep({ object, onUploaded }: { object: ModelObject; onUpload
             </span>
             <Progress value={sending.share * 100} aria-label={t('Uploading')} />
             <Button variant="default" onClick={() => stop.current?.abort()}>
-{t('Stop')}</Button>
+              {t('Stop')}
+            </Button>
           </div>
         ) : (
           <>
             <h2>{t('Drop a file here')}</h2>
             <p>{t('CSV, TSV, Excel (.xlsx) or vCard, up to 512 MB. You can also paste rows from a spreadsheet.')}</p>
-            <FileButton onChange={(file) => void send(file)} accept={ACCEPTED} inputProps={{ 'aria-label': t('File to import') }}>
+            <FileButton
+              onChange={(file) => void send(file)}
+              accept={ACCEPTED}
+              inputProps={{ 'aria-label': t('File to import') }}
+            >
               {(props) => <Button {...props}>{t('Choose a file')}</Button>}
             </FileButton>
           </>
@@ -107,7 +112,14 @@ export function FileStep({ object, onUploaded }: { object: ModelObject; onUpload
         </Alert>
       ) : null}
       <p className={classes.note}>
-<Trans text={'The first row should name the columns. Start from <0>an empty file with the columns of {labelPlural}</0> if you like. Nothing is changed before you have seen what would come of it.'} values={{ labelPlural: inSentence(object.labelPlural) }} tags={{ 0: <Anchor href={templateAddress(object.nameSingular)} download inherit underline="always" /> }} /></p>
+        <Trans
+          text={
+            'The first row should name the columns. Start from <0>an empty file with the columns of {labelPlural}</0> if you like. Nothing is changed before you have seen what would come of it.'
+          }
+          values={{ labelPlural: inSentence(object.labelPlural) }}
+          tags={{ 0: <Anchor href={templateAddress(object.nameSingular)} download inherit underline="always" /> }}
+        />
+      </p>
     </>
   );
-} // prettier-ignore
+}

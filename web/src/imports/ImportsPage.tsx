@@ -49,15 +49,34 @@ export function ImportsPage() {
     <PeopleFrame label={t('Imports')}>
       <div className={classes.inner}>
         {failure ? (
-          <Message tone="alert" title={t('The imports could not be read')} actions={<Button onClick={() => void load([])}>{t('Try again')}</Button>}>
+          <Message
+            tone="alert"
+            title={t('The imports could not be read')}
+            actions={<Button onClick={() => void load([])}>{t('Try again')}</Button>}
+          >
             {[failure.message, failure.hint].filter(Boolean).join(' ')}
           </Message>
         ) : list === null ? (
           <Skeleton height={200} role="status" aria-label={t('Loading')} />
         ) : list.length === 0 ? (
-          <Message icon={<IconFileImport size={22} stroke={1.5} />} title={t('Nothing was imported yet')}
-            actions={first ? <Button variant="default" renderRoot={(props) => <Link to="/objects/$namePlural/import" params={{ namePlural: first.namePlural }} {...props} />}>{t('Import {labelPlural}', { labelPlural: inSentence(first.labelPlural) })}</Button> : null}>
-{t('Open a list, such as people, and choose Import in the menu of its view.')}</Message>
+          <Message
+            icon={<IconFileImport size={22} stroke={1.5} />}
+            title={t('Nothing was imported yet')}
+            actions={
+              first ? (
+                <Button
+                  variant="default"
+                  renderRoot={(props) => (
+                    <Link to="/objects/$namePlural/import" params={{ namePlural: first.namePlural }} {...props} />
+                  )}
+                >
+                  {t('Import {labelPlural}', { labelPlural: inSentence(first.labelPlural) })}
+                </Button>
+              ) : null
+            }
+          >
+            {t('Open a list, such as people, and choose Import in the menu of its view.')}
+          </Message>
         ) : (
           <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Files that were imported')}>
             <table className={classes.table}>
@@ -81,7 +100,11 @@ export function ImportsPage() {
                     <tr key={each.id}>
                       <td className={classes.header}>
                         {object && each.memberId === me ? (
-                          <Link to="/objects/$namePlural/import" params={{ namePlural: object.namePlural }} search={{ id: each.id }}>
+                          <Link
+                            to="/objects/$namePlural/import"
+                            params={{ namePlural: object.namePlural }}
+                            search={{ id: each.id }}
+                          >
                             {each.fileName}
                           </Link>
                         ) : (
@@ -104,9 +127,10 @@ export function ImportsPage() {
         )}
         {hasMore && list ? (
           <Button variant="default" mt="md" onClick={() => void load(list)}>
-{t('Show more')}</Button>
+            {t('Show more')}
+          </Button>
         ) : null}
       </div>
     </PeopleFrame>
   );
-} // prettier-ignore
+}

@@ -53,8 +53,21 @@ const targetLabel = ({ label, part, isRelation }: Target): string =>
   part === '' ? label : isRelation ? t('{label}, by {part}', { label, part: part.toLowerCase() }) : `${label}: ${part}`;
 
 /** The second step: how the file is written, and where its columns go. */
-export function MapStep({ object, found, onStarted, onGone }: { object: ModelObject; found: Import; onStarted: () => Promise<void>; onGone: () => void }) {
-  const [wanted, setWanted] = useState<{ format: Partial<FileFormat>; preset: string | null | undefined }>({ format: found.format, preset: undefined });
+export function MapStep({
+  object,
+  found,
+  onStarted,
+  onGone,
+}: {
+  object: ModelObject;
+  found: Import;
+  onStarted: () => Promise<void>;
+  onGone: () => void;
+}) {
+  const [wanted, setWanted] = useState<{ format: Partial<FileFormat>; preset: string | null | undefined }>({
+    format: found.format,
+    preset: undefined,
+  });
   const [reading, setReading] = useState<FileReading | null>(null);
   const [settings, setSettings] = useState<ImportSettings | null>(null);
   const [preview, setPreview] = useState<{ rows: PreviewRow[]; failure: Failure | null }>({ rows: [], failure: null });
@@ -77,7 +90,8 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
         setFailure(null);
         setSettings((before) => {
           const fresh = initial(answer, found);
-          const same = before !== null && JSON.stringify(Object.keys(before.map)) === JSON.stringify(Object.keys(fresh.map));
+          const same =
+            before !== null && JSON.stringify(Object.keys(before.map)) === JSON.stringify(Object.keys(fresh.map));
           // What somebody has chosen stays, unless another preset was asked for.
           return same && !isOther ? before : fresh;
         });
@@ -116,7 +130,8 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
       <Alert color="red" role="alert" title={failure.message}>
         <p>{failure.hint}</p>
         <Button variant="default" onClick={onGone}>
-{t('Choose another file')}</Button>
+          {t('Choose another file')}
+        </Button>
       </Alert>
     );
   if (!reading || !settings) return <Skeleton height={260} role="status" aria-label={t('Loading')} />;
@@ -127,7 +142,8 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
   const place = (header: string, path: string) => {
     const map = { ...settings.map };
     // A field is filled once: another column that had it gives it up.
-    for (const [other, taken] of Object.entries(map)) if (path !== '' && taken === path && other !== header) map[other] = '';
+    for (const [other, taken] of Object.entries(map))
+      if (path !== '' && taken === path && other !== header) map[other] = '';
     map[header] = path;
     change({ map });
   };
@@ -135,11 +151,14 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
   const matchable = new Map<string, string>();
   for (const { header } of mapped) {
     const target = byPath.get(settings.map[header]!);
-    if (target && !target.isRelation && !UNMATCHED.includes(target.type)) matchable.set(target.path.split('.')[0]!, target.label);
+    if (target && !target.isRelation && !UNMATCHED.includes(target.type))
+      matchable.set(target.path.split('.')[0]!, target.label);
   }
   const match = settings.match !== null && matchable.has(settings.match) ? settings.match : null;
   const hasRelation = mapped.some(({ header }) => byPath.get(settings.map[header]!)?.isRelation);
-  const hasDate = mapped.some(({ header }) => ['DATE', 'DATE_TIME'].includes(byPath.get(settings.map[header]!)?.type ?? ''));
+  const hasDate = mapped.some(({ header }) =>
+    ['DATE', 'DATE_TIME'].includes(byPath.get(settings.map[header]!)?.type ?? ''),
+  );
   const options = [
     ...(mayChangeModel ? [{ value: NEW_FIELD, label: t('New field…') }] : []),
     ...targets.map((target) => ({ value: target.path, label: targetLabel(target) })),
@@ -161,12 +180,37 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
       <div className={classes.options} role="group" aria-label={t('How the file is read')}>
         {format.kind === 'csv' ? (
           <>
-            <Select className={classes.option} label={t('Encoding')} data={ENCODINGS.some(({ value }) => value === format.encoding) ? ENCODINGS : [...ENCODINGS, { value: format.encoding, label: format.encoding }]} value={format.encoding} allowDeselect={false} onChange={(encoding) => encoding && write({ encoding })} />
-            <Select className={classes.option} label={t('Between columns')} data={DELIMITERS} value={format.delimiter} allowDeselect={false} onChange={(delimiter) => delimiter && write({ delimiter })} />
+            <Select
+              className={classes.option}
+              label={t('Encoding')}
+              data={
+                ENCODINGS.some(({ value }) => value === format.encoding)
+                  ? ENCODINGS
+                  : [...ENCODINGS, { value: format.encoding, label: format.encoding }]
+              }
+              value={format.encoding}
+              allowDeselect={false}
+              onChange={(encoding) => encoding && write({ encoding })}
+            />
+            <Select
+              className={classes.option}
+              label={t('Between columns')}
+              data={DELIMITERS}
+              value={format.delimiter}
+              allowDeselect={false}
+              onChange={(delimiter) => delimiter && write({ delimiter })}
+            />
           </>
         ) : null}
         {format.kind === 'xlsx' && reading.sheets.length > 1 ? (
-          <Select className={classes.option} label={t('Sheet')} data={reading.sheets} value={format.sheet ?? reading.sheets[0] ?? null} allowDeselect={false} onChange={(sheet) => sheet && write({ sheet })} />
+          <Select
+            className={classes.option}
+            label={t('Sheet')}
+            data={reading.sheets}
+            value={format.sheet ?? reading.sheets[0] ?? null}
+            allowDeselect={false}
+            onChange={(sheet) => sheet && write({ sheet })}
+          />
         ) : null}
         <Select
           className={classes.option}
@@ -178,7 +222,12 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
           onChange={(preset) => setWanted({ format, preset })}
         />
         {format.kind === 'vcard' ? null : (
-          <Checkbox label={t('The first row names the columns')} checked={format.hasHeader} onChange={(event) => write({ hasHeader: event.currentTarget.checked })} mb={8} />
+          <Checkbox
+            label={t('The first row names the columns')}
+            checked={format.hasHeader}
+            onChange={(event) => write({ hasHeader: event.currentTarget.checked })}
+            mb={8}
+          />
         )}
       </div>
       {failure ? (
@@ -186,7 +235,9 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
           {failure.hint}
         </Alert>
       ) : null}
-      {reading.remembered ? <p className={classes.note}>{t('The columns go where those of your last file like this went.')}</p> : null}
+      {reading.remembered ? (
+        <p className={classes.note}>{t('The columns go where those of your last file like this went.')}</p>
+      ) : null}
 
       <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Columns of the file')}>
         <table className={classes.table}>
@@ -201,7 +252,8 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
             {mapping.map(({ header, samples }) => {
               const path = settings.map[header] ?? '';
               const target = byPath.get(path);
-              const isChoice = target && ['SELECT', 'MULTI_SELECT', 'BOOLEAN'].includes(target.type) && !target.isRelation;
+              const isChoice =
+                target && ['SELECT', 'MULTI_SELECT', 'BOOLEAN'].includes(target.type) && !target.isRelation;
               const said = Object.keys(settings.meanings[header] ?? {}).length;
               return (
                 <tr key={header}>
@@ -217,18 +269,31 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
                         data={options}
                         value={path === '' ? null : path}
                         maxDropdownHeight={320}
-                        onChange={(value) => (value === NEW_FIELD ? setNewFieldFor(header) : place(header, value ?? ''))}
+                        onChange={(value) =>
+                          value === NEW_FIELD ? setNewFieldFor(header) : place(header, value ?? '')
+                        }
                       />
                       {isChoice ? (
                         <Tooltip label={t('What its values mean')}>
-                          <Button variant="default" leftSection={<IconArrowsLeftRight size={14} />} onClick={() => setMeaningsOf(header)} aria-label={t('What the values of “{header}” mean', { header })}>
+                          <Button
+                            variant="default"
+                            leftSection={<IconArrowsLeftRight size={14} />}
+                            onClick={() => setMeaningsOf(header)}
+                            aria-label={t('What the values of “{header}” mean', { header })}
+                          >
                             {said > 0 ? t('Values ({said})', { said }) : t('Values')}
                           </Button>
                         </Tooltip>
                       ) : null}
                       {path === '' && mayChangeModel ? (
-                        <Button variant="subtle" leftSection={<IconPlus size={14} />} onClick={() => setNewFieldFor(header)} aria-label={t('New field for “{header}”', { header })}>
-{t('Field')}</Button>
+                        <Button
+                          variant="subtle"
+                          leftSection={<IconPlus size={14} />}
+                          onClick={() => setNewFieldFor(header)}
+                          aria-label={t('New field for “{header}”', { header })}
+                        >
+                          {t('Field')}
+                        </Button>
                       ) : null}
                     </div>
                   </td>
@@ -277,7 +342,12 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
           />
         ) : null}
         {hasRelation ? (
-          <Checkbox label={t('Create related records that are missing')} checked={settings.createMissing} onChange={(event) => change({ createMissing: event.currentTarget.checked })} mb={8} />
+          <Checkbox
+            label={t('Create related records that are missing')}
+            checked={settings.createMissing}
+            onChange={(event) => change({ createMissing: event.currentTarget.checked })}
+            mb={8}
+          />
         ) : null}
       </div>
       {match ? <p className={classes.note}>{t('An empty cell leaves what the record has.')}</p> : null}
@@ -290,13 +360,28 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
       ) : mapped.length === 0 ? (
         <p className={classes.note}>{t('Say at least of one column where it goes.')}</p>
       ) : (
-        <PreviewTable headers={mapping.filter(({ header }) => settings.map[header]).map(({ header }) => targetLabel(byPath.get(settings.map[header]!) ?? UNKNOWN))} rows={preview.rows} />
+        <PreviewTable
+          headers={mapping
+            .filter(({ header }) => settings.map[header])
+            .map(({ header }) => targetLabel(byPath.get(settings.map[header]!) ?? UNKNOWN))}
+          rows={preview.rows}
+        />
       )}
       <div className={classes.actions}>
-        <Button onClick={() => void start(true)} loading={busy} disabled={mapped.length === 0 || preview.failure !== null}>
-{t('Check all rows')}</Button>
-        <Button variant="default" onClick={() => void start(false)} disabled={busy || mapped.length === 0 || preview.failure !== null}>
-{t('Import without checking')}</Button>
+        <Button
+          onClick={() => void start(true)}
+          loading={busy}
+          disabled={mapped.length === 0 || preview.failure !== null}
+        >
+          {t('Check all rows')}
+        </Button>
+        <Button
+          variant="default"
+          onClick={() => void start(false)}
+          disabled={busy || mapped.length === 0 || preview.failure !== null}
+        >
+          {t('Import without checking')}
+        </Button>
       </div>
       <Suspense fallback={null}>
         {meaningsOf ? (
@@ -317,7 +402,9 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
           <NewFieldDialog
             object={object}
             header={newFieldFor}
-            samples={reading.rows.map(({ cells }) => cells[mapping.findIndex(({ header }) => header === newFieldFor)] ?? '')}
+            samples={reading.rows.map(
+              ({ cells }) => cells[mapping.findIndex(({ header }) => header === newFieldFor)] ?? '',
+            )}
             onClose={() => setNewFieldFor(null)}
             onCreated={(name) => {
               place(newFieldFor, name);
@@ -328,7 +415,7 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
       </Suspense>
     </>
   );
-} // prettier-ignore
+}
 
 const UNKNOWN: Target = {
   path: '',
@@ -371,4 +458,4 @@ function PreviewTable({ headers, rows }: { headers: string[]; rows: PreviewRow[]
       </table>
     </div>
   );
-} // prettier-ignore
+}

@@ -32,7 +32,8 @@ export function MeaningsDialog({ importId, format, header, target, meanings, onC
   const [draft, setDraft] = useState(meanings);
   const { answer, failure } = useInquiry(`values ${importId} ${header}`, () => columnValues(importId, format, header));
   const options = target.type === 'BOOLEAN' ? YES_NO : target.options;
-  const own = (value: string) => options.find((option) => [option.value, option.label].some((name) => fold(name) === fold(value)));
+  const own = (value: string) =>
+    options.find((option) => [option.value, option.label].some((name) => fold(name) === fold(value)));
   // A cell of several options is a list.
   const values = target.type === 'MULTI_SELECT' ? split(answer ?? []) : (answer ?? []);
   const choose = (value: string, chosen: string | null) => {
@@ -59,7 +60,10 @@ export function MeaningsDialog({ importId, format, header, target, meanings, onC
                   error={chosen === undefined && !own(value)}
                   clearable
                   searchable
-                  data={[...options.map((option) => ({ value: option.value, label: option.label })), { value: EMPTY, label: t('Nothing: leave it empty') }]}
+                  data={[
+                    ...options.map((option) => ({ value: option.value, label: option.label })),
+                    { value: EMPTY, label: t('Nothing: leave it empty') },
+                  ]}
                   value={chosen === undefined ? null : chosen === '' ? EMPTY : chosen}
                   onChange={(next) => choose(value, next)}
                 />
@@ -71,12 +75,13 @@ export function MeaningsDialog({ importId, format, header, target, meanings, onC
       )}
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={onClose}>
-{t('Cancel')}</Button>
+          {t('Cancel')}
+        </Button>
         <Button onClick={() => onSave(draft)}>{t('Use these')}</Button>
       </Group>
     </Modal>
   );
-} // prettier-ignore
+}
 
 function split(values: { value: string; count: number }[]): { value: string; count: number }[] {
   const counts = new Map<string, number>();

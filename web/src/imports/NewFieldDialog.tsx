@@ -66,18 +66,24 @@ export function NewFieldDialog({ object, header, samples, onClose, onCreated }: 
           data={OFFERED.map((value) => ({ value, label: FIELD_TYPES[value].label }))}
           value={type}
           onChange={(value) => value && setType(value as FieldType)}
-          description={type === 'SELECT' || type === 'MULTI_SELECT' ? t('Its options are the values of the first rows.') : undefined}
+          description={
+            type === 'SELECT' || type === 'MULTI_SELECT'
+              ? t('Its options are the values of the first rows.')
+              : undefined
+          }
         />
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={onClose}>
-{t('Cancel')}</Button>
+            {t('Cancel')}
+          </Button>
           <Button type="submit" loading={busy} disabled={label.trim() === '' || problem !== null}>
-{t('Create the field')}</Button>
+            {t('Create the field')}
+          </Button>
         </Group>
       </form>
     </Modal>
   );
-} // prettier-ignore
+}
 
 function optionsOf(type: FieldType, samples: string[]) {
   if (type !== 'SELECT' && type !== 'MULTI_SELECT') return [];

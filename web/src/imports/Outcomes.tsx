@@ -10,14 +10,27 @@ import { inSentence } from '../language/inSentence.ts';
 /** The first rows as they would be, each with what would become of it. */
 export function Outcomes({ found, object }: { found: Import; object: ModelObject }) {
   const settings = found.settings as ImportSettings;
-  const { answer } = useInquiry(`outcomes ${found.id} ${found.finishedAt}`, () => previewFile(found.id, found.format, settings));
-  const outcomes = useMemo(() => new Map(found.result?.outcomes.map(({ line, isUpdate }) => [line, isUpdate])), [found]);
+  const { answer } = useInquiry(`outcomes ${found.id} ${found.finishedAt}`, () =>
+    previewFile(found.id, found.format, settings),
+  );
+  const outcomes = useMemo(
+    () => new Map(found.result?.outcomes.map(({ line, isUpdate }) => [line, isUpdate])),
+    [found],
+  );
   const columns = (found.result?.headers ?? []).filter((header) => settings.map[header]);
   if (!answer || answer.length === 0) return null;
   return (
     <>
-      <h2 className={classes.section}>{t('The first {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}</h2>
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('What becomes of the first rows')} style={{ maxHeight: 340 }}>
+      <h2 className={classes.section}>
+        {t('The first {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
+      </h2>
+      <div
+        className={classes.scroll}
+        tabIndex={0}
+        role="region"
+        aria-label={t('What becomes of the first rows')}
+        style={{ maxHeight: 340 }}
+      >
         <table className={classes.table}>
           <thead>
             <tr>
@@ -54,4 +67,4 @@ export function Outcomes({ found, object }: { found: Import; object: ModelObject
       </div>
     </>
   );
-} // prettier-ignore
+}

@@ -33,11 +33,18 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
   const rejected = found.result?.rejected ?? 0;
   return (
     <section aria-label={t('Problems')}>
-      <h2 className={classes.section}>{onMended ? t('Rows that cannot be imported as they are') : t('Rows that were rejected')}</h2>
+      <h2 className={classes.section}>
+        {onMended ? t('Rows that cannot be imported as they are') : t('Rows that were rejected')}
+      </h2>
       <ul className={classes.groups}>
         {groups.map((each) => (
           <li key={each.kind}>
-            <button type="button" className={classes.group} aria-pressed={each.kind === kind} onClick={() => setKind(each.kind)}>
+            <button
+              type="button"
+              className={classes.group}
+              aria-pressed={each.kind === kind}
+              onClick={() => setKind(each.kind)}
+            >
               <span>{countText(each.count)}</span>
               <span>{each.count === 1 ? each.example : each.kind}</span>
             </button>
@@ -46,15 +53,27 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
       </ul>
       {rejected > KEPT ? (
         <Alert color="gray" mb="sm">
-{t('Only the first {kept} of {rejected} are shown. It may be quicker to mend the file itself.', { kept: countText(KEPT), rejected: countText(rejected) })}</Alert>
+          {t('Only the first {kept} of {rejected} are shown. It may be quicker to mend the file itself.', {
+            kept: countText(KEPT),
+            rejected: countText(rejected),
+          })}
+        </Alert>
       ) : null}
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Rows with this problem')} style={{ maxHeight: 420 }}>
+      <div
+        className={classes.scroll}
+        tabIndex={0}
+        role="region"
+        aria-label={t('Rows with this problem')}
+        style={{ maxHeight: 420 }}
+      >
         <table className={classes.table}>
           <thead>
             <tr>
               <th scope="col">{t('Row')}</th>
               <th scope="col">{t('What is wrong')}</th>
-              <th scope="col">{group?.cell === null || group === undefined ? t('Cells') : (headerOf(found, group.cell) ?? t('Cell'))}</th>
+              <th scope="col">
+                {group?.cell === null || group === undefined ? t('Cells') : (headerOf(found, group.cell) ?? t('Cell'))}
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -76,15 +95,26 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
       </div>
       {hasMore ? (
         <Button variant="default" mt="sm" onClick={() => void more(problems.at(-1)?.line ?? 0, problems)}>
-{t('Show more')}</Button>
+          {t('Show more')}
+        </Button>
       ) : null}
     </section>
   );
-} // prettier-ignore
+}
 
 const headerOf = (found: Import, cell: number): string | undefined => found.result?.headers[cell];
 
-function Mend({ found, problem, cell, onMended }: { found: Import; problem: Problem; cell: number; onMended: () => void }) {
+function Mend({
+  found,
+  problem,
+  cell,
+  onMended,
+}: {
+  found: Import;
+  problem: Problem;
+  cell: number;
+  onMended: () => void;
+}) {
   const before = problem.fixes?.[cell] ?? problem.cells[cell] ?? '';
   const [value, setValue] = useState(before);
   const [kept, setKept] = useState(before);
@@ -111,4 +141,4 @@ function Mend({ found, problem, cell, onMended }: { found: Import; problem: Prob
       }}
     />
   );
-} // prettier-ignore
+}

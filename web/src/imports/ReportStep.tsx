@@ -38,7 +38,9 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
   const ask = () =>
     modals.openConfirmModal({
       title: t('Undo the whole import?'),
-      children: t('What it created goes to the trash, and what it changed is as it was before. This can be undone, too.'),
+      children: t(
+        'What it created goes to the trash, and what it changed is as it was before. This can be undone, too.',
+      ),
       labels: { confirm: t('Undo the import'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
       onConfirm: () => void takeBack(),
@@ -47,13 +49,18 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
   if (status === 'FAILED' || status === 'CANCELLED')
     return (
       <>
-        <Alert color={status === 'FAILED' ? 'red' : 'gray'} role="alert" title={status === 'FAILED' ? t('The import failed') : t('The import was cancelled')}>
+        <Alert
+          color={status === 'FAILED' ? 'red' : 'gray'}
+          role="alert"
+          title={status === 'FAILED' ? t('The import failed') : t('The import was cancelled')}
+        >
           {[failure?.message, failure?.hint, t('Nothing of it was kept.')].filter(Boolean).join(' ')}
         </Alert>
         <div className={classes.actions}>
           {found.isFileKept ? <Button onClick={onAgain}>{t('Back to the columns')}</Button> : null}
           <Button variant="default" onClick={onNew}>
-{t('Choose another file')}</Button>
+            {t('Choose another file')}
+          </Button>
         </div>
       </>
     );
@@ -64,26 +71,49 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
       <Alert
         color={found.revertedAt ? 'gray' : 'green'}
         role="status"
-        title={found.revertedAt ? t('Undone {revertedAt}', { revertedAt: formatInstant(found.revertedAt) }) : t('{object} imported from {fileName}', { object: objectCount(object, changed), fileName: found.fileName })}
+        title={
+          found.revertedAt
+            ? t('Undone {revertedAt}', { revertedAt: formatInstant(found.revertedAt) })
+            : t('{object} imported from {fileName}', { object: objectCount(object, changed), fileName: found.fileName })
+        }
         mb="md"
       />
       <Figures object={object} result={result} />
       <div className={classes.actions}>
-        <Button renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}>
+        <Button
+          renderRoot={(props) => (
+            <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />
+          )}
+        >
           {t('Show {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
         </Button>
         <Button variant="default" onClick={onNew}>
-{t('Import another file')}</Button>
+          {t('Import another file')}
+        </Button>
         {found.hasRejectsFile ? (
-          <Button variant="default" leftSection={<IconDownload size={14} />} component="a" href={rejectsAddress(found.id)} download>
-{t('Download the rejected rows')}</Button>
+          <Button
+            variant="default"
+            leftSection={<IconDownload size={14} />}
+            component="a"
+            href={rejectsAddress(found.id)}
+            download
+          >
+            {t('Download the rejected rows')}
+          </Button>
         ) : null}
         {found.revertedAt || changed === 0 ? null : (
-          <Button variant="default" color="red" leftSection={<IconArrowBackUp size={14} />} loading={busy} onClick={ask}>
-{t('Undo the import')}</Button>
+          <Button
+            variant="default"
+            color="red"
+            leftSection={<IconArrowBackUp size={14} />}
+            loading={busy}
+            onClick={ask}
+          >
+            {t('Undo the import')}
+          </Button>
         )}
       </div>
       {result.rejected > 0 ? <ProblemList found={found} onMended={null} /> : null}
     </>
   );
-} // prettier-ignore
+}

@@ -174,13 +174,25 @@ export async function uploadFile(
     request.responseType = 'json';
     request.upload.addEventListener('progress', ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0));
     request.addEventListener('load', () => {
-      const answer = request.response as { id?: string; error?: { message: string; code: string; hint?: string } } | null;
+      const answer = request.response as {
+        id?: string;
+        error?: { message: string; code: string; hint?: string };
+      } | null;
       if (request.status === 201 && answer?.id) resolve(answer.id);
-      else reject(new Failure(answer?.error?.message ?? t('The server answered with status {status}.', { status: request.status }), answer?.error?.code ?? 'SERVER', answer?.error?.hint));
+      else
+        reject(
+          new Failure(
+            answer?.error?.message ?? t('The server answered with status {status}.', { status: request.status }),
+            answer?.error?.code ?? 'SERVER',
+            answer?.error?.hint,
+          ),
+        );
     });
-    request.addEventListener('error', () => reject(new Failure('The server cannot be reached. Check your connection and try again.', 'UNREACHABLE')));
+    request.addEventListener('error', () =>
+      reject(new Failure('The server cannot be reached. Check your connection and try again.', 'UNREACHABLE')),
+    );
     request.addEventListener('abort', () => reject(toFailure(new Failure('The upload was stopped.', 'ABORTED'))));
     signal.addEventListener('abort', () => request.abort());
     request.send(file);
   });
-} // prettier-ignore
+}

@@ -104,14 +104,20 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   return !stuck;
 }
 
-async function takeBackImport(step: Step, importId: string, from: 'done' | 'undone', to: 'done' | 'undone'): Promise<boolean> {
+async function takeBackImport(
+  step: Step,
+  importId: string,
+  from: 'done' | 'undone',
+  to: 'done' | 'undone',
+): Promise<boolean> {
   say({
     id: MESSAGE_ID,
     loading: true,
     autoClose: false,
     withCloseButton: false,
     role: 'status',
-    message: from === 'done' ? t('Undoing: {label}', { label: step.label }) : t('Doing again: {label}', { label: step.label }),
+    message:
+      from === 'done' ? t('Undoing: {label}', { label: step.label }) : t('Doing again: {label}', { label: step.label }),
   });
   const { findImport, turnImport } = await import('../imports/imports.ts');
   try {
@@ -131,7 +137,7 @@ async function takeBackImport(step: Step, importId: string, from: 'done' | 'undo
   useUndo.setState((state) => ({ [to]: [...state[to], step].slice(-MOST), stuck: null }));
   tell(`${from === 'done' ? t('Undone') : t('Done again')}: ${step.label}.`);
   return true;
-} // prettier-ignore
+}
 
 export const undo = (): Promise<void> => inTurn(async () => void (await takeBack('done', 'undone')));
 export const redo = (): Promise<void> => inTurn(async () => void (await takeBack('undone', 'done')));
